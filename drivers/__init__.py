@@ -1,0 +1,1 @@
+"""What a device says: its protocol as pure code, and one small class per device."""

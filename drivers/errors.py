@@ -1,0 +1,86 @@
+"""The one tree of errors that drivers and links raise.
+
+    TillwatchError            code, hint
+    +-- AddressError          a link address that cannot be read
+    +-- LinkError             the way to the device
+    |   +-- Absent            the node or USB id is not there
+    |   +-- Unreachable       a TCP host refuses or does not answer
+    |   +-- LinkLost          it was open and broke (I/O error, hang-up, reset)
+    |   +-- NoPermission      the agent may not open it
+    |   +-- HeldByOther       another program holds it
+    |   +-- LinkUnusable      anything else the system says no to (bad mode, library missing)
+    +-- ProtocolError         bytes that are not the device's protocol
+    +-- UnknownDriver         no such driver, or two of one name
+
+Codes are stable and may be published; a hint says what a technician does.
+"""
+
+from __future__ import annotations
+
+
+class TillwatchError(Exception):
+    """Root of the tree; never raised itself."""
+
+    code = "error"
+    hint = ""
+
+    def __init__(self, message: str, *, hint: str | None = None) -> None:
+        super().__init__(message)
+        if hint is not None:
+            self.hint = hint
+
+
+class AddressError(TillwatchError):
+    code = "bad_address"
+    hint = "see `Links` in the README for the forms a link address can take"
+
+
+class LinkError(TillwatchError):
+    code = "link_error"
+
+
+class Absent(LinkError):
+    code = "absent"
+    hint = "check the cable and that the device is switched on; `tillwatch devices` lists what is there"
+
+
+class Unreachable(LinkError):
+    code = "unreachable"
+    hint = "check the network cable, the address and that the device is switched on"
+
+
+class LinkLost(LinkError):
+    code = "link_lost"
+    hint = "check the cable and the plug on both ends"
+
+
+class NoPermission(LinkError):
+    code = "no_permission"
+    hint = "add the service's user to the group that owns the node (often dialout), then restart it"
+
+
+class HeldByOther(LinkError):
+    code = "held_by_other"
+    hint = "another program has the device open; stop it, or set access to passive or shared"
+
+
+class LinkUnusable(LinkError):
+    code = "link_unusable"
+    hint = "the system refuses this port or its settings; check the link's parameters"
+
+
+class ProtocolError(TillwatchError):
+    """The peer sent what its protocol does not have; `offset` counts from the start of `seen`."""
+
+    code = "garbled"
+    hint = "check baud rate, parity and the driver configured for this device"
+
+    def __init__(self, message: str, *, seen: bytes = b"", offset: int = 0) -> None:
+        super().__init__(message)
+        self.seen = seen
+        self.offset = offset
+
+
+class UnknownDriver(TillwatchError):
+    code = "unknown_driver"
+    hint = "`tillwatch devices --drivers` lists the drivers there are"

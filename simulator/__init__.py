@@ -1,0 +1,1 @@
+"""The counter, simulated: devices that speak real bytes over real ttys and sockets."""
