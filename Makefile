@@ -1,0 +1,59 @@
+# `make demo` and `make test` are all a fresh machine needs; both set up what is missing.
+# ARGS goes to the command: make demo ARGS="--json --for 15", make test ARGS="-k outbox".
+
+ARGS ?=
+VENV := .venv
+BIN := $(VENV)/bin
+# Debian's own interpreter where there is one: what an installed terminal runs.
+PYTHON ?= $(shell for p in /usr/bin/python3 python3; do \
+	$$p -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
+
+.PHONY: demo test unit check format bench soak docs packages clean
+
+demo: $(VENV)/.demo
+	@$(BIN)/tillwatch demo $(ARGS)
+
+test: packages $(VENV)/.dev
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/pytest -m "not soak" -ra $(ARGS)
+
+unit: $(VENV)/.dev
+	$(BIN)/pytest -m "not system and not soak" $(ARGS)
+
+check: $(VENV)/.dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+format: $(VENV)/.dev
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+bench: packages $(VENV)/.dev
+	$(BIN)/python -m tests.bench $(ARGS)
+
+soak: packages $(VENV)/.dev
+	$(BIN)/pytest -m soak -ra --timeout=7200 $(ARGS)
+
+docs: $(VENV)/.dev
+	$(BIN)/python -m tests.tools.docs
+
+$(VENV)/bin/python:
+	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer with venv is needed: apt-get install python3-venv" >&2; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.demo: $(VENV)/bin/python pyproject.toml constraints.txt
+	PIP_CONSTRAINT=constraints.txt $(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[demo]'
+	@touch $@
+
+$(VENV)/.dev: $(VENV)/bin/python pyproject.toml constraints.txt
+	PIP_CONSTRAINT=constraints.txt $(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[dev]'
+	@touch $@ $(VENV)/.demo
+
+# Real brokers and tools for the tests; asked for only when missing, and only where root may install them.
+packages:
+	@sh tests/tools/packages.sh
+
+clean:
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis

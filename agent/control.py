@@ -1,0 +1,177 @@
+"""The daemon's local socket: the command line asks here, one JSON line, and reads lines back.
+
+Who asks is taken from the kernel (SO_PEERCRED): root, the daemon's own user, and members of its
+group. Every answer ends with a line that holds `"done"`, true or false.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import grp
+import json
+import logging
+import os
+import pwd
+import socket
+import struct
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+from drivers.errors import HeldByOther, TillwatchError
+
+SOCKET_NAME = "control.sock"
+REQUEST_BYTES = 65536
+CONNECTIONS_MOST = 8
+REQUEST_S = 5.0
+_CREDENTIALS = struct.Struct("3i")  # struct ucred: pid, uid, gid (unix(7))
+
+log = logging.getLogger("tillwatch.control")
+
+Answer = Iterator[dict[str, Any]]
+Handler = Callable[[dict[str, Any], str], Answer]
+"""(request, who asks) -> lines."""
+
+
+class ControlServer:
+    """Accepts on the socket in one thread; each request is answered in a short-lived one."""
+
+    def __init__(self, path: Path, handlers: dict[str, Handler]) -> None:
+        self._path = path
+        self._handlers = handlers
+        self._slots = threading.BoundedSemaphore(CONNECTIONS_MOST)
+        self._stopping = threading.Event()
+        self._socket = _bind(path)
+        self._thread = threading.Thread(target=self._accept, name="control", daemon=True)
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def stop(self, timeout_s: float = 2.0) -> None:
+        self._stopping.set()
+        with contextlib.suppress(OSError):
+            self._socket.shutdown(socket.SHUT_RDWR)  # ends the accept
+        self._thread.join(timeout_s)
+        self._socket.close()
+        self._path.unlink(missing_ok=True)
+
+    def _accept(self) -> None:
+        while not self._stopping.is_set():
+            try:
+                peer, _ = self._socket.accept()
+            except OSError:
+                return
+            peer.settimeout(REQUEST_S)
+            if not self._slots.acquire(blocking=False):
+                _refuse(peer, "busy", "too many requests at once; try again")
+                continue
+            threading.Thread(target=self._serve, args=(peer,), name="control-peer", daemon=True).start()
+
+    def _serve(self, peer: socket.socket) -> None:
+        try:
+            with peer, peer.makefile("rwb") as stream:
+                self._answer(peer, stream)
+        except (OSError, ValueError) as gone:
+            log.debug("a local client went away: %s", gone)
+        finally:
+            self._slots.release()
+
+    def _answer(self, peer: socket.socket, stream: Any) -> None:
+        who = _permitted(peer)
+        if who is None:
+            _send(stream, _failure("not_permitted", "you are neither root, the service's user, nor in its group"))
+            return
+        try:
+            request = json.loads(stream.readline(REQUEST_BYTES))
+            handler = self._handlers[request["do"]]
+        except (ValueError, KeyError, TypeError):
+            _send(stream, _failure("bad_request", f"expected one of {', '.join(sorted(self._handlers))}"))
+            return
+        try:
+            for line in handler(request, who):
+                _send(stream, line)
+        except TillwatchError as refused:
+            _send(stream, _failure(refused.code, str(refused)))
+            return
+        _send(stream, {"done": True})
+
+
+def _failure(code: str, detail: str) -> dict[str, Any]:
+    return {"done": False, "code": code, "detail": detail}
+
+
+def _send(stream: Any, line: dict[str, Any]) -> None:
+    stream.write(json.dumps(line, ensure_ascii=False).encode() + b"\n")
+    stream.flush()
+
+
+def _refuse(peer: socket.socket, code: str, detail: str) -> None:
+    with peer, contextlib.suppress(OSError):
+        peer.sendall(json.dumps(_failure(code, detail)).encode() + b"\n")
+
+
+def _permitted(peer: socket.socket) -> str | None:
+    """The asking user's name, if that user may ask."""
+    raw = peer.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _CREDENTIALS.size)
+    _pid, uid, gid = _CREDENTIALS.unpack(raw)
+    try:
+        name = pwd.getpwuid(uid).pw_name
+    except KeyError:
+        name = f"uid {uid}"
+    if uid in (0, os.geteuid()) or gid == os.getegid():
+        return name
+    with contextlib.suppress(KeyError):
+        if name in grp.getgrgid(os.getegid()).gr_mem:
+            return name
+    return None
+
+
+def _bind(path: Path) -> socket.socket:
+    """Listen at `path`; a socket nobody answers on is replaced, a live one is an error."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    try:
+        if path.exists():
+            if _alive(path):
+                raise HeldByOther(
+                    f"{path}: another daemon answers there",
+                    hint="stop it, or give this one a runtime directory of its own",
+                )
+            path.unlink()
+        listener.bind(str(path))
+        path.chmod(0o660)
+        listener.listen(CONNECTIONS_MOST)
+    except BaseException:
+        listener.close()
+        raise
+    return listener
+
+
+def _alive(path: Path) -> bool:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
+        probe.settimeout(REQUEST_S)
+        try:
+            probe.connect(str(path))
+        except OSError:
+            return False
+        return True
+
+
+def ask(path: Path, request: dict[str, Any], *, silence_s: float = 30.0) -> Answer:
+    """Ask a running daemon: yields its lines, the last with `done`.
+
+    Raises FileNotFoundError or ConnectionRefusedError where no daemon listens, PermissionError
+    where the socket may not be opened, TimeoutError after `silence_s` without a line.
+    """
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as client:
+        client.settimeout(silence_s)
+        client.connect(str(path))
+        client.sendall(json.dumps(request).encode() + b"\n")
+        with client.makefile("rb") as lines:
+            for line in lines:
+                answer: dict[str, Any] = json.loads(line)
+                yield answer
+                if "done" in answer:
+                    return
+    raise ConnectionResetError(f"{path}: the daemon closed the connection without an answer")
