@@ -1,0 +1,1 @@
+"""Golden transcripts and the reader of their format."""
