@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.golden.format import BadTranscript, Known, Knobs, Received, Sent, dump, load, load_all
+from tests.golden.format import BadTranscript, Knobs, Known, Received, Sent, Transcript, dump, load, load_all
 
 
 @pytest.mark.parametrize("transcript", load_all("escpos"), ids=lambda t: t.name)
-def test_every_transcript_says_something_to_somebody(transcript) -> None:
+def test_every_transcript_says_something_to_somebody(transcript: Transcript) -> None:
     kinds = {type(step) for step in transcript.steps}
     if transcript.simulator_only is None:
         assert Known in kinds, "a driver learns nothing from it"
