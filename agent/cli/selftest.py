@@ -1,0 +1,184 @@
+"""For the technician: `tillwatch selftest`, UnifiedPOS CheckHealth of one device or all."""
+
+from __future__ import annotations
+
+import html
+import json
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import click
+
+from agent.cli.exits import FINE, FOUND, UNTESTED, USAGE
+from agent.cli.local import NoDaemon, lines_from_daemon
+from agent.cli.service import config_option, load_or_exit
+from agent.config import Config
+from agent.messages import SelftestStep, rfc3339
+from agent.selftest import LIMIT_S, result_of
+from drivers.api import Deadline, Level, Occasion, SystemClock
+
+MARKS = {"passed": ("✓", "green"), "failed": ("✗", "red"), "untested": ("?", "yellow")}
+EXITS = {"passed": FINE, "failed": FOUND, "untested": UNTESTED}
+
+
+@dataclass(slots=True)
+class Tested:
+    """One device's steps and result."""
+
+    device: str
+    steps: list[SelftestStep] = field(default_factory=list)
+
+    @property
+    def result(self) -> str:
+        return result_of(self.steps)
+
+
+@click.command()
+@click.argument("devices", nargs=-1, metavar="[DEVICE]...")
+@config_option
+@click.option(
+    "--level",
+    type=click.Choice(["internal", "external", "interactive"]),
+    default="internal",
+    show_default=True,
+    help="internal changes nothing; external prints a slip; interactive also asks what only an eye can see.",
+)
+@click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout, nothing else.")
+@click.option(
+    "--report", type=click.Path(path_type=Path, dir_okay=False), help="Write a report: .html or .json by suffix."
+)
+def selftest(devices: tuple[str, ...], config_path: Path, level: Level, *, as_json: bool, report: Path | None) -> None:
+    """Test DEVICEs, or all that the configuration names.
+
+    If the daemon runs, it does the testing, since it owns the devices. Exit 0 all passed, 1 one
+    failed, 3 one could not be tested.
+    """
+    if report and report.suffix not in (".html", ".json"):
+        click.echo(f"tillwatch: --report {report}: the suffix must be .html or .json", err=True)
+        sys.exit(USAGE)
+    config = load_or_exit(config_path)
+    _check_names(devices, config)
+    started = time.time()
+    tested: list[Tested] = []
+    for device, step in _steps(config, list(devices), level):
+        if not tested or tested[-1].device != device:
+            tested.append(Tested(device))
+            if not as_json:
+                click.echo(click.style(device, bold=True))
+        answered = _put_question(step) if step.question and not as_json else step
+        tested[-1].steps.append(answered)
+        if not as_json:
+            _show(answered)
+    summary = _summary(config, level, tested, started)
+    if as_json:
+        click.echo(json.dumps(summary, ensure_ascii=False))
+    else:
+        _table(tested)
+    if report:
+        text = json.dumps(summary, ensure_ascii=False, indent=2) if report.suffix == ".json" else _html(summary)
+        report.write_text(text + "\n", encoding="utf-8")
+    sys.exit(EXITS[summary["result"]])
+
+
+def _check_names(devices: tuple[str, ...], config: Config) -> None:
+    known = [device.id for device in config.devices] + ["host"]
+    for device in devices:
+        if device not in known:
+            click.echo(f"tillwatch: no device {device!r} in {config.source}; there are: {', '.join(known)}", err=True)
+            sys.exit(USAGE)
+
+
+def _steps(config: Config, devices: list[str], level: Level) -> Iterator[tuple[str, SelftestStep]]:
+    """Each step as it ends, from the daemon, or from the devices themselves where none runs."""
+    try:
+        for line in lines_from_daemon(config, {"do": "selftest", "devices": devices, "level": level}):
+            if "step" in line:
+                yield line["device"], SelftestStep(**line["step"])
+    except NoDaemon:
+        yield from _steps_alone(config, devices, level)
+
+
+def _steps_alone(config: Config, devices: list[str], level: Level) -> Iterator[tuple[str, SelftestStep]]:
+    from agent.daemon import boot_id, host_device, make_driver  # noqa: PLC0415 - only where no daemon runs
+    from agent.watch.memory import DeviceMemory  # noqa: PLC0415 - same
+
+    clock = SystemClock()
+    occasion = Occasion(config.terminal.id, time.strftime("%Y-%m-%d %H:%M:%S"))
+    for device in (*config.devices, host_device(config)):
+        if devices and device.id not in devices:
+            continue
+        driver = make_driver(device, clock, DeviceMemory(None, boot_id()))
+        try:
+            for step in driver.selftest(level, occasion, Deadline.after(clock, LIMIT_S)):
+                yield (
+                    device.id,
+                    SelftestStep(name=step.name, verdict=step.verdict, detail=step.detail, question=step.question),
+                )
+        finally:
+            driver.close()
+
+
+def _put_question(step: SelftestStep) -> SelftestStep:
+    """The technician's word is the verdict."""
+    yes = click.confirm(f"  {step.question}", default=True)
+    return SelftestStep(
+        name=step.name, verdict="passed" if yes else "failed", detail="said by the technician", question=None
+    )
+
+
+def _summary(config: Config, level: Level, tested: list[Tested], started: float) -> dict[str, Any]:
+    results = {t.result for t in tested}
+    overall = "failed" if "failed" in results else "untested" if "untested" in results or not results else "passed"
+    return {
+        "terminal": config.terminal.id,
+        "at": rfc3339(started),
+        "level": level,
+        "result": overall,
+        "devices": {
+            t.device: {
+                "result": t.result,
+                "steps": [
+                    {"name": s.name, "verdict": s.verdict, "detail": s.detail, "question": s.question}
+                    for s in t.steps
+                ],
+            }
+            for t in tested
+        },
+    }
+
+
+def _show(step: SelftestStep) -> None:
+    mark, colour = MARKS[step.verdict]
+    detail = f"  {click.style(step.detail, dim=True)}" if step.detail else ""
+    click.echo(f"  {click.style(mark, fg=colour)} {step.name}{detail}")
+
+
+def _table(tested: list[Tested]) -> None:
+    width = max((len(t.device) for t in tested), default=6)
+    click.echo(f"\n{'device':<{width}}  result    steps")
+    for t in tested:
+        colour = MARKS[t.result][1]
+        passed = sum(step.verdict == "passed" for step in t.steps)
+        click.echo(f"{t.device:<{width}}  {click.style(f'{t.result:<8}', fg=colour)}  {passed}/{len(t.steps)} passed")
+
+
+def _html(summary: dict[str, Any]) -> str:
+    rows = "\n".join(
+        f"<tr class={step['verdict']}><td>{html.escape(device)}<td>{html.escape(step['name'])}"
+        f"<td>{step['verdict']}<td>{html.escape(step['detail'])}"
+        for device, tested in summary["devices"].items()
+        for step in tested["steps"]
+    )
+    title = html.escape(f"Self-test of {summary['terminal']}")
+    return (
+        f"<!doctype html><meta charset=utf-8><title>{title}</title>\n"
+        "<style>body{font:15px system-ui;margin:2em}td,th{padding:.3em 1em;text-align:left}"
+        ".passed td:nth-child(3){color:#080}.failed td:nth-child(3){color:#c00}"
+        ".untested td:nth-child(3){color:#a60}</style>\n"
+        f"<h1>{title}</h1><p>{summary['at']}, level {summary['level']}: <b>{summary['result']}</b>\n"
+        f"<table><tr><th>device<th>step<th>verdict<th>detail\n{rows}\n</table>"
+    )

@@ -1,0 +1,75 @@
+"""For the technician: `tillwatch status`, the running daemon's view."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import click
+
+from agent.cli.exits import FINE, FOUND, REFUSED
+from agent.cli.local import NoDaemon, lines_from_daemon
+from agent.cli.service import config_option, load_or_exit
+from agent.config import Config
+
+WATCH_S = 1.0
+COLOURS = {"ok": "green", "soon": "yellow", "now": "red", "unknown": "bright_black"}
+
+
+@click.command()
+@config_option
+@click.option("--json", "as_json", is_flag=True, help="One JSON object instead of text.")
+@click.option("--watch", is_flag=True, help="Show it again each second until interrupted.")
+def status(config_path: Path, *, as_json: bool, watch: bool) -> None:
+    """Show what the running daemon sees. Exit 1 while a fault is open, 4 if no daemon answers."""
+    config = load_or_exit(config_path)
+    while True:
+        view = _ask(config)
+        if watch and not as_json:
+            click.clear()
+        click.echo(json.dumps(view, ensure_ascii=False) if as_json else text(view))
+        if not watch:
+            sys.exit(FOUND if (view["health"] or {}).get("faults") else FINE)
+        time.sleep(WATCH_S)
+
+
+def _ask(config: Config) -> dict[str, Any]:
+    try:
+        return next(lines_from_daemon(config, {"do": "status"}))
+    except (NoDaemon, StopIteration) as absent:
+        click.echo(f"tillwatch: {absent}", err=True)
+        sys.exit(REFUSED)
+
+
+def text(view: dict[str, Any]) -> str:
+    """The view for a person: a line for the terminal, the broker, each device, each fault."""
+    health = view["health"] or {"level": "unknown", "devices": {}, "faults": []}
+    uplink = view["uplink"] or {"reason": "not connected yet"}
+    outbox = view["outbox"]
+    lines = [
+        f"{click.style(view['terminal'], bold=True)}  {_level(health['level'])}",
+        f"  broker   {uplink['reason']}{': ' + uplink['detail'] if uplink.get('detail') else ''}",
+        f"  outbox   {outbox['waiting']} waiting, last number {outbox['last_seq']}",
+    ]
+    for device, seen in view["devices"].items():
+        level = health["devices"].get(device, "unknown")
+        lines.append(f"  {device:<12} {_level(level)}  {_device(seen)}")
+    lines += [
+        f"  {click.style('fault', fg='red')}    {fault['fault']} ({fault['severity']}) since {fault['raised_at']}"
+        for fault in health["faults"]
+    ]
+    return "\n".join(lines)
+
+
+def _device(seen: dict[str, Any] | None) -> str:
+    if seen is None:
+        return "not looked at yet"
+    raised = [kind for kind, condition in seen["conditions"].items() if condition["value"]]
+    return f"power {seen['power']}{'; ' + ', '.join(raised) if raised else ''}"
+
+
+def _level(level: str) -> str:
+    return click.style(f"{level:<7}", fg=COLOURS[level])

@@ -1,0 +1,263 @@
+"""The composition root: builds the parts, starts them, turns the crank, stops them.
+
+    worker threads -- observations --> inbox --> this thread: Terminal --> uplink (states)
+                                                                      +--> writer (events) --> uplink
+
+Everything that touches the terminal's state is a callable in the inbox, run by one thread.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import queue
+import signal
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from types import FrameType
+
+from agent import sdnotify
+from agent.config import Config, Device
+from agent.control import SOCKET_NAME, ControlServer
+from agent.diagnosis.catalogue import CATALOGUE
+from agent.diagnosis.faults import Diagnosis
+from agent.messages import Stamper
+from agent.selftest import SelftestDesk
+from agent.terminal import Terminal, Watched
+from agent.uplink.outbox import Batch, Outbox
+from agent.uplink.session import Uplink, UplinkState
+from agent.uplink.writer import Writer
+from agent.watch.memory import DeviceMemory
+from agent.watch.worker import Worker
+from drivers import passive, registry
+from drivers.api import Clock, Driver, Observation, Setup, SystemClock
+from drivers.link import make as make_link
+from drivers.link.none import NoLink
+
+HOST = "host"
+OUTBOX_NAME = "outbox.sqlite"
+TICK_S = 1.0
+INBOX_MOST = 1000
+INBOX_PUT_S = 2.0
+STOP_S = 2.0
+MEMORY_PREFIX = "device/"
+
+log = logging.getLogger("tillwatch")
+
+
+class Daemon:
+    """One terminal's agent. `run` returns when told to stop."""
+
+    def __init__(self, config: Config, *, clock: Clock | None = None) -> None:
+        self._config = config
+        self._clock = clock or SystemClock()
+        self._inbox: queue.Queue[Callable[[], None]] = queue.Queue(INBOX_MOST)
+        self._stop = threading.Event()
+        self._boot = boot_id()
+        self._uplink_state: UplinkState | None = None
+        self._stuck: set[str] = set()
+        state_dir = config.agent.state_dir
+        state_dir.mkdir(parents=True, exist_ok=True)
+        self._outbox = Outbox(state_dir / OUTBOX_NAME, clock=self._clock)
+        self._synced = config.agent.clock == "trusted"
+        stamper = Stamper(
+            site=config.terminal.site,
+            boot=self._boot,
+            clock=self._clock,
+            up_s=lambda: time.clock_gettime(time.CLOCK_BOOTTIME),
+            synced=lambda: self._synced,
+        )
+        self._writer = Writer(
+            self._outbox, stamper=stamper, on_trouble=lambda trouble: self._post(lambda: self._storage(trouble))
+        )
+        self._uplink = Uplink(config, self._outbox, stamper, self._note_uplink)
+        diagnosis = Diagnosis(CATALOGUE, self._clock)
+        stored = self._outbox.faults()
+        diagnosis.restore(stored)
+        devices = (host_device(config), *config.devices)
+        self._terminal = Terminal(
+            config,
+            {d.id: Watched(d.driver, registry.spec(d.driver).categories, d.poll_s) for d in devices},
+            diagnosis=diagnosis,
+            clock=self._clock,
+            stamper=stamper,
+            publisher=self._uplink,
+            store=self._writer,
+        )
+        self._gone = {key.split("/")[0] for key in stored} - {d.id for d in devices} - {"agent"}
+        self._workers = {d.id: self._worker(d) for d in devices}
+        desk = SelftestDesk(
+            config, self._workers, self._clock, record=lambda event: self._post(lambda: self._terminal.record(event))
+        )
+        self._control = ControlServer(
+            config.agent.runtime_dir / SOCKET_NAME,
+            {"status": lambda _request, _who: iter([self._view()]), "selftest": desk.answer},
+        )
+
+    # -- life ----------------------------------------------------------------------------------------
+
+    def run(self) -> None:
+        """Watch until SIGTERM or SIGINT."""
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, self._on_signal)
+        self._terminal.forget(self._gone)
+        self._writer.start()
+        self._uplink.keep({f"device/{device}" for device in self._workers})
+        self._uplink.start()
+        for worker in self._workers.values():
+            worker.start()
+        self._control.start()
+        sdnotify.notify("READY=1")
+        log.info("watching %s: %s", self._config.terminal.id, ", ".join(self._workers))
+        try:
+            self._turn()
+        finally:
+            self._close()
+
+    def stop(self) -> None:
+        """End `run`; from any thread or a signal."""
+        self._stop.set()
+        self._post(lambda: None)
+
+    def _on_signal(self, _number: int, _frame: FrameType | None) -> None:
+        self._stop.set()
+
+    def _turn(self) -> None:
+        beat_s = self._clock.monotonic_s()
+        while not self._stop.is_set():
+            now_s = self._clock.monotonic_s()
+            wait_s = max(0.0, min(self._terminal.next_due_s(), beat_s) - now_s)
+            try:
+                self._inbox.get(timeout=wait_s)()
+            except queue.Empty:
+                self._terminal.advance()
+            if self._clock.monotonic_s() >= beat_s:
+                self._beat()
+                beat_s = self._clock.monotonic_s() + TICK_S
+
+    def _beat(self) -> None:
+        """Once a second: mark workers that hang, and tell systemd that this thread lives."""
+        for device, worker in self._workers.items():
+            hanging = worker.stuck()
+            if hanging is None:
+                self._stuck.discard(device)
+            elif device not in self._stuck:
+                self._stuck.add(device)
+                log.warning("%s: a call into the driver does not come back", device)
+                self._terminal.observe(device, hanging)
+        sdnotify.notify("WATCHDOG=1")
+
+    def _close(self) -> None:
+        sdnotify.notify("STOPPING=1")
+        self._control.stop()
+        for worker in self._workers.values():
+            worker.ask_to_stop()
+        ends_s = self._clock.monotonic_s() + STOP_S
+        for device, worker in self._workers.items():
+            if not worker.join(max(0.0, ends_s - self._clock.monotonic_s())):
+                log.warning("%s: its driver hangs and is left behind", device)
+        self._drain()
+        self._writer.stop()
+        self._uplink.stop("stopping")
+        self._outbox.close()
+        log.info("stopped")
+
+    def _drain(self) -> None:
+        while True:
+            try:
+                self._inbox.get_nowait()()
+            except queue.Empty:
+                return
+
+    # -- what comes in from other threads ------------------------------------------------------------
+
+    def _post(self, work: Callable[[], None]) -> None:
+        try:
+            self._inbox.put(work, timeout=INBOX_PUT_S)
+        except queue.Full:
+            # An observation is a whole picture, so the next one makes up for this one.
+            log.warning("the judging thread is behind; a message to it was let go")
+
+    def _observed(self, device: str, observation: Observation) -> None:
+        def take() -> None:
+            if device == HOST and self._config.agent.clock != "trusted":
+                self._synced = observation.facts.get("clock_synced") is True
+            self._terminal.observe(device, observation)
+
+        self._post(take)
+
+    def _storage(self, trouble: str | None) -> None:
+        evidence = {"storage_failed": {"detail": trouble}} if trouble else {}
+        self._terminal.judge("agent", {"storage_failed": trouble is not None}, evidence)
+
+    def _note_uplink(self, state: UplinkState) -> None:
+        self._uplink_state = state
+        sdnotify.notify(f"STATUS=broker: {state.reason}")
+
+    def _view(self) -> dict[str, object]:
+        answer: queue.Queue[dict[str, object]] = queue.Queue(1)
+        self._post(lambda: answer.put(self._terminal.view()))
+        view = answer.get(timeout=STOP_S + INBOX_PUT_S)
+        state = self._uplink_state
+        return view | {
+            "uplink": state.view() if state else None,
+            "outbox": self._outbox.view(),
+            "pid": os.getpid(),
+        }
+
+    # -- parts ---------------------------------------------------------------------------------------
+
+    def _worker(self, device: Device) -> Worker:
+        key = MEMORY_PREFIX + device.id
+        memory = DeviceMemory(self._outbox.memory().get(key), self._boot)
+
+        def learned() -> None:
+            changes = memory.take_changes()
+            if changes is not None:
+                self._writer.submit(Batch(rows=[], faults={}, memory={key: changes}), None)
+
+        return Worker(
+            device.id,
+            lambda: make_driver(device, self._clock, memory),
+            clock=self._clock,
+            poll_s=device.poll_s,
+            reply_s=device.reply_s,
+            sink=self._observed,
+            after_step=learned,
+        )
+
+
+def host_device(config: Config) -> Device:
+    """The machine itself, as a device like any other."""
+    options = {"vitals": config.host.vitals, "disk": str(config.agent.state_dir)}
+    return Device(
+        id=HOST, driver=HOST, link="", access="exclusive", poll_s=config.host.poll_s, options=options
+    )
+
+
+def make_driver(device: Device, clock: Clock, memory: DeviceMemory) -> Driver:
+    """The driver a device's configuration asks for; one that only looks where access is passive."""
+    link = make_link(device.link, clock) if device.link else NoLink()
+    setup = Setup(
+        device=device.id,
+        link=link,
+        clock=clock,
+        memory=memory,
+        profile=device.profile,
+        poll_s=device.poll_s,
+        reply_s=device.reply_s,
+        options=device.options,
+    )
+    if device.access == "passive":
+        return passive.make(setup, device.link)
+    return registry.spec(device.driver).make(setup)
+
+
+def boot_id(path: Path = Path("/proc/sys/kernel/random/boot_id")) -> str:
+    """The kernel's id of this boot; `unknown` where it does not say."""
+    try:
+        return path.read_text(encoding="ascii").strip()
+    except OSError:
+        return "unknown"

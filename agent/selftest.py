@@ -1,0 +1,95 @@
+"""Self-tests on behalf of somebody: run in the device's own worker, told step by step."""
+
+from __future__ import annotations
+
+import queue
+import time
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, get_args
+
+from agent.config import Config
+from agent.messages import SelftestEvent, SelftestResult, SelftestStep, plain
+from agent.watch.worker import Worker
+from drivers.api import Clock, Deadline, Driver, Level, Occasion, Step
+from drivers.errors import TillwatchError
+
+LIMIT_S = 30.0
+WAIT_S = LIMIT_S + 15.0  #: a job may wait for a poll and jobs before it
+
+
+class SelftestRefused(TillwatchError):
+    code = "bad_request"
+    hint = "`tillwatch status` lists the devices"
+
+
+class SelftestDesk:
+    """Takes the control socket's self-test requests."""
+
+    def __init__(
+        self,
+        config: Config,
+        workers: Mapping[str, Worker],
+        clock: Clock,
+        *,
+        record: Callable[[SelftestEvent], None],
+    ) -> None:
+        self._config = config
+        self._workers = workers
+        self._clock = clock
+        self._record = record
+
+    def answer(self, request: dict[str, Any], who: str) -> Iterator[dict[str, Any]]:
+        """`{"devices": [...], "level": ...}` -> one line a step, then one line a device's result."""
+        level: Level = request.get("level", "internal")
+        devices = request.get("devices") or list(self._workers)
+        if level not in get_args(Level):
+            raise SelftestRefused(f"level {level!r} is none of {', '.join(get_args(Level))}")
+        for device in devices:
+            if device not in self._workers:
+                raise SelftestRefused(f"no device {device!r}; there are {', '.join(self._workers)}")
+        for device in devices:
+            yield from self._test(device, level, who)
+
+    def _test(self, device: str, level: Level, who: str) -> Iterator[dict[str, Any]]:
+        told: queue.Queue[Step | None] = queue.Queue()
+        occasion = Occasion(self._config.terminal.id, time.strftime("%Y-%m-%d %H:%M:%S"))
+
+        def job(driver: Driver) -> None:
+            try:
+                for step in driver.selftest(level, occasion, Deadline.after(self._clock, LIMIT_S)):
+                    told.put(step)
+            finally:
+                told.put(None)
+
+        steps: list[SelftestStep] = []
+        if self._workers[device].submit(job, limit_s=LIMIT_S):
+            for step in _until_done(told):
+                line = SelftestStep(name=step.name, verdict=step.verdict, detail=step.detail, question=step.question)
+                steps.append(line)
+                yield {"device": device, "step": plain(line)}
+        else:
+            steps.append(SelftestStep(name="start", verdict="untested", detail="too many tests wait already"))
+        verdict = result_of(steps)
+        self._record(SelftestEvent(device=device, level=level, result=verdict, steps=steps, by=who))
+        yield {"device": device, "result": verdict}
+
+
+def result_of(steps: list[SelftestStep]) -> SelftestResult:
+    """Failed if any step failed; passed if all that could be judged passed, and any could."""
+    verdicts = {step.verdict for step in steps if step.question is None}
+    if "failed" in verdicts:
+        return "failed"
+    return "untested" if "untested" in verdicts or not verdicts else "passed"
+
+
+def _until_done(told: queue.Queue[Step | None]) -> Iterator[Step]:
+    ends_s = time.monotonic() + WAIT_S
+    while True:
+        try:
+            step = told.get(timeout=max(0.0, ends_s - time.monotonic()))
+        except queue.Empty:
+            yield Step("time", "untested", f"no end within {WAIT_S:.0f} s; the device's driver may hang")
+            return
+        if step is None:
+            return
+        yield step

@@ -1,0 +1,242 @@
+"""The terminal as the agent knows it: what each device last said, its faults, its health.
+
+One thread owns it. Observations come in; out go retained states (at once) and committed events
+(by the store). A state that an event explains is published only after that event is on disk.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from agent.config import Config
+from agent.diagnosis.faults import Change, Diagnosis
+from agent.diagnosis.health import POLLS_BEFORE_HEALTH, summarise
+from agent.messages import (
+    Body,
+    DeviceReport,
+    Health,
+    Metric,
+    PublishedCondition,
+    SelftestEvent,
+    Stamper,
+    plain,
+    rfc3339,
+)
+from agent.uplink.outbox import Batch, Row
+from drivers.api import Clock, Json, Observation
+
+HEALTH = "health"
+
+
+class Publisher(Protocol):
+    """Where states go: the uplink, or a list in a test."""
+
+    def publish_state(self, topic: str, body: Body) -> None: ...
+    def publish_metric(self, body: Metric) -> None: ...
+
+
+class Store(Protocol):
+    """Where events go: the outbox's writer, or a list in a test."""
+
+    def submit(self, batch: Batch, then: Callable[[int], None] | None = None) -> None: ...
+
+
+@dataclass(slots=True)
+class Watched:
+    """One device under watch."""
+
+    driver: str
+    categories: tuple[str, ...]
+    poll_s: float
+    last: Observation | None = None
+    published: DeviceReport | None = None
+    published_at_s: float = field(default=float("-inf"))
+
+
+class Terminal:
+    """Takes observations, judges, publishes; `advance` is due at `next_due_s`."""
+
+    def __init__(
+        self,
+        config: Config,
+        devices: Mapping[str, Watched],
+        *,
+        diagnosis: Diagnosis,
+        clock: Clock,
+        stamper: Stamper,
+        publisher: Publisher,
+        store: Store,
+    ) -> None:
+        self._config = config
+        self._devices = dict(devices)
+        self._diagnosis = diagnosis
+        self._clock = clock
+        self._stamper = stamper
+        self._publisher = publisher
+        self._store = store
+        now_s = clock.monotonic_s()
+        self._health: Health | None = None
+        self._health_at_s = now_s
+        self._metric_due_s = now_s + config.agent.metric_s
+        slowest_s = max((d.poll_s for d in self._devices.values()), default=0.0)
+        self._health_latest_s = now_s + POLLS_BEFORE_HEALTH * slowest_s
+        self._log = logging.getLogger("tillwatch.terminal")
+
+    # -- what comes in -----------------------------------------------------------------------------
+
+    def observe(self, device: str, observation: Observation) -> None:
+        """A device said something, or failed to: publish what changed, and judge it."""
+        watched = self._devices[device]
+        watched.last = observation
+        report = self._report(device, watched, observation)
+        if watched.published is None or _differs(report, watched.published):
+            self._publish_report(device, watched, report)
+        self.judge(
+            device,
+            {kind: condition.value for kind, condition in observation.conditions.items()},
+            observation.evidence,
+        )
+
+    def judge(
+        self, device: str, conditions: Mapping[str, bool | None], evidence: Mapping[str, Mapping[str, Json]]
+    ) -> None:
+        """Judge conditions of a device, or of the agent itself, which has no device topic."""
+        self._diagnosis.observe(device, conditions, evidence)
+        self.advance()
+
+    def record(self, event: SelftestEvent) -> None:
+        """Store an event that is no fault."""
+        self._store.submit(Batch(rows=[self._row(event)], faults={}, memory={}))
+
+    def forget(self, devices: Iterable[str]) -> None:
+        """Close the faults of devices that the configuration no longer has."""
+        for device in devices:
+            self._commit(self._diagnosis.forget(device))
+
+    # -- what time brings --------------------------------------------------------------------------
+
+    def advance(self) -> None:
+        """All that is due by now: delays that ran out, refreshes, metrics."""
+        self._commit(self._diagnosis.advance())
+        now_s = self._clock.monotonic_s()
+        if now_s >= self._metric_due_s:
+            self._metric_due_s = now_s + self._config.agent.metric_s
+            self._publish_metric()
+        for device, watched in self._devices.items():
+            if watched.last and now_s >= watched.published_at_s + self._config.agent.health_refresh_s:
+                self._publish_report(device, watched, self._report(device, watched, watched.last))
+
+    def next_due_s(self) -> float:
+        """When `advance` has something to do next, on the monotonic clock."""
+        moments = [
+            self._metric_due_s,
+            self._health_at_s + self._config.agent.health_refresh_s,
+        ]
+        if self._health is None:
+            moments.append(self._health_latest_s)
+        due_s = self._diagnosis.next_due_s()
+        if due_s is not None:
+            moments.append(due_s)
+        return min(moments)
+
+    # -- what goes out -----------------------------------------------------------------------------
+
+    def _commit(self, changes: list[Change]) -> None:
+        """Store the changes; the health they explain follows once they are on disk."""
+        for change in changes:
+            event = change.event
+            self._log.info("%s %s (%s)", event.fault, event.change, event.severity)
+        now_s = self._clock.monotonic_s()
+        fresh = self._summarise()
+        refresh = fresh and now_s >= self._health_at_s + self._config.agent.health_refresh_s
+        if not changes and (fresh == self._health and not refresh):
+            return
+        then: Callable[[int], None] | None = None
+        if fresh is not None and (fresh != self._health or refresh):
+            self._health, self._health_at_s = fresh, now_s
+            health = fresh
+
+            def then(_last_seq: int) -> None:
+                self._publisher.publish_state(HEALTH, health)
+
+        self._store.submit(
+            Batch(
+                rows=[self._row(change.event) for change in changes],
+                faults={change.key: change.state for change in changes},
+                memory={},
+            ),
+            then,
+        )
+
+    def _row(self, event: Body) -> Row:
+        return Row(topic="event", body=self._stamper.stamp(event))
+
+    def _summarise(self) -> Health | None:
+        """The terminal's health, or None before every device had its chance to say something."""
+        heard_of_all = all(watched.last is not None for watched in self._devices.values())
+        if not heard_of_all and self._clock.monotonic_s() < self._health_latest_s:
+            return self._health
+        return summarise(
+            {device: watched.last for device, watched in self._devices.items()},
+            self._diagnosis.open_faults(),
+            refresh_s=self._config.agent.health_refresh_s,
+        )
+
+    def _report(self, device: str, watched: Watched, seen: Observation) -> DeviceReport:
+        return DeviceReport(
+            device=device,
+            driver=watched.driver,
+            categories=list(watched.categories),
+            identity=dict(seen.identity),
+            power=seen.power,
+            conditions={
+                kind: PublishedCondition(
+                    value=condition.value, at=rfc3339(condition.wall_s), verified_by=condition.verified_by
+                )
+                for kind, condition in seen.conditions.items()
+            },
+            facts=dict(seen.facts),
+            statistics=dict(seen.statistics),
+            last_seen_at=None if seen.last_heard_wall_s is None else rfc3339(seen.last_heard_wall_s),
+        )
+
+    def _publish_report(self, device: str, watched: Watched, report: DeviceReport) -> None:
+        watched.published = report
+        watched.published_at_s = self._clock.monotonic_s()
+        self._publisher.publish_state(f"device/{device}", report)
+
+    def _publish_metric(self) -> None:
+        values = {
+            device: dict(watched.last.statistics)
+            for device, watched in self._devices.items()
+            if watched.last and watched.last.statistics
+        }
+        if values:
+            self._publisher.publish_metric(Metric(values=values))
+
+    # -- for the local view ------------------------------------------------------------------------
+
+    def view(self) -> dict[str, Any]:
+        """What `tillwatch status` shows: the latest of everything, whether published or not."""
+        return {
+            "terminal": self._config.terminal.id,
+            "site": self._config.terminal.site,
+            "health": plain(self._health) if self._health else None,
+            "devices": {
+                device: plain(self._report(device, watched, watched.last)) if watched.last else None
+                for device, watched in self._devices.items()
+            },
+        }
+
+
+def _differs(new: DeviceReport, old: DeviceReport) -> bool:
+    """Whether there is something to tell: times and counters alone are not."""
+    return (
+        new.power != old.power
+        or new.identity != old.identity
+        or new.facts != old.facts
+        or {k: c.value for k, c in new.conditions.items()} != {k: c.value for k, c in old.conditions.items()}
+    )
