@@ -80,7 +80,10 @@ class ControlServer:
     def _answer(self, peer: socket.socket, stream: Any) -> None:
         who = _permitted(peer)
         if who is None:
-            _send(stream, _failure("not_permitted", "you are neither root, the service's user, nor in its group"))
+            _send(
+                stream,
+                _failure("not_permitted", "you are neither root, the service's user, nor in its group"),
+            )
             return
         try:
             request = json.loads(stream.readline(REQUEST_BYTES))

@@ -70,7 +70,9 @@ class Daemon:
             synced=lambda: self._synced,
         )
         self._writer = Writer(
-            self._outbox, stamper=stamper, on_trouble=lambda trouble: self._post(lambda: self._storage(trouble))
+            self._outbox,
+            stamper=stamper,
+            on_trouble=lambda trouble: self._post(lambda: self._storage(trouble)),
         )
         self._uplink = Uplink(config, self._outbox, stamper, self._note_uplink)
         diagnosis = Diagnosis(CATALOGUE, self._clock)
@@ -89,7 +91,10 @@ class Daemon:
         self._gone = {key.split("/")[0] for key in stored} - {d.id for d in devices} - {"agent"}
         self._workers = {d.id: self._worker(d) for d in devices}
         desk = SelftestDesk(
-            config, self._workers, self._clock, record=lambda event: self._post(lambda: self._terminal.record(event))
+            config,
+            self._workers,
+            self._clock,
+            record=lambda event: self._post(lambda: self._terminal.record(event)),
         )
         self._control = ControlServer(
             config.agent.runtime_dir / SOCKET_NAME,

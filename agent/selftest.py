@@ -64,7 +64,9 @@ class SelftestDesk:
         steps: list[SelftestStep] = []
         if self._workers[device].submit(job, limit_s=LIMIT_S):
             for step in _until_done(told):
-                line = SelftestStep(name=step.name, verdict=step.verdict, detail=step.detail, question=step.question)
+                line = SelftestStep(
+                    name=step.name, verdict=step.verdict, detail=step.detail, question=step.question
+                )
                 steps.append(line)
                 yield {"device": device, "step": plain(line)}
         else:

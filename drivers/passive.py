@@ -51,7 +51,9 @@ class PassiveDriver:
         else:
             present = self._node.exists()
             yield Step("presence", "passed" if present else "failed", f"{self._node}")
-        yield Step("answers", "untested", 'access is passive: the agent never opens it; set access = "exclusive"')
+        yield Step(
+            "answers", "untested", 'access is passive: the agent never opens it; set access = "exclusive"'
+        )
 
     def wake(self) -> None:
         self._woken.set()

@@ -28,7 +28,9 @@ def lines_from_daemon(config: Config, request: dict[str, Any]) -> Iterator[dict[
             elif not line["done"]:
                 _refused(str(line["detail"]))
     except (FileNotFoundError, ConnectionRefusedError) as absent:
-        raise NoDaemon(f"no daemon answers at {path}; start it: tillwatch run --config {config.source}") from absent
+        raise NoDaemon(
+            f"no daemon answers at {path}; start it: tillwatch run --config {config.source}"
+        ) from absent
     except PermissionError:
         _refused(f"{path}: permission denied; run it as root or as a member of the service's group")
     except (TimeoutError, ConnectionError) as silent:

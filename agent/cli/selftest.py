@@ -49,9 +49,13 @@ class Tested:
 )
 @click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout, nothing else.")
 @click.option(
-    "--report", type=click.Path(path_type=Path, dir_okay=False), help="Write a report: .html or .json by suffix."
+    "--report",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Write a report: .html or .json by suffix.",
 )
-def selftest(devices: tuple[str, ...], config_path: Path, level: Level, *, as_json: bool, report: Path | None) -> None:
+def selftest(
+    devices: tuple[str, ...], config_path: Path, level: Level, *, as_json: bool, report: Path | None
+) -> None:
     """Test DEVICEs, or all that the configuration names.
 
     If the daemon runs, it does the testing, since it owns the devices. Exit 0 all passed, 1 one
@@ -79,7 +83,9 @@ def selftest(devices: tuple[str, ...], config_path: Path, level: Level, *, as_js
     else:
         _table(tested)
     if report:
-        text = json.dumps(summary, ensure_ascii=False, indent=2) if report.suffix == ".json" else _html(summary)
+        text = (
+            json.dumps(summary, ensure_ascii=False, indent=2) if report.suffix == ".json" else _html(summary)
+        )
         report.write_text(text + "\n", encoding="utf-8")
     sys.exit(EXITS[summary["result"]])
 
@@ -88,7 +94,9 @@ def _check_names(devices: tuple[str, ...], config: Config) -> None:
     known = [device.id for device in config.devices] + ["host"]
     for device in devices:
         if device not in known:
-            click.echo(f"tillwatch: no device {device!r} in {config.source}; there are: {', '.join(known)}", err=True)
+            click.echo(
+                f"tillwatch: no device {device!r} in {config.source}; there are: {', '.join(known)}", err=True
+            )
             sys.exit(USAGE)
 
 
@@ -116,7 +124,9 @@ def _steps_alone(config: Config, devices: list[str], level: Level) -> Iterator[t
             for step in driver.selftest(level, occasion, Deadline.after(clock, LIMIT_S)):
                 yield (
                     device.id,
-                    SelftestStep(name=step.name, verdict=step.verdict, detail=step.detail, question=step.question),
+                    SelftestStep(
+                        name=step.name, verdict=step.verdict, detail=step.detail, question=step.question
+                    ),
                 )
         finally:
             driver.close()
@@ -132,7 +142,9 @@ def _put_question(step: SelftestStep) -> SelftestStep:
 
 def _summary(config: Config, level: Level, tested: list[Tested], started: float) -> dict[str, Any]:
     results = {t.result for t in tested}
-    overall = "failed" if "failed" in results else "untested" if "untested" in results or not results else "passed"
+    overall = (
+        "failed" if "failed" in results else "untested" if "untested" in results or not results else "passed"
+    )
     return {
         "terminal": config.terminal.id,
         "at": rfc3339(started),
@@ -163,7 +175,9 @@ def _table(tested: list[Tested]) -> None:
     for t in tested:
         colour = MARKS[t.result][1]
         passed = sum(step.verdict == "passed" for step in t.steps)
-        click.echo(f"{t.device:<{width}}  {click.style(f'{t.result:<8}', fg=colour)}  {passed}/{len(t.steps)} passed")
+        click.echo(
+            f"{t.device:<{width}}  {click.style(f'{t.result:<8}', fg=colour)}  {passed}/{len(t.steps)} passed"
+        )
 
 
 def _html(summary: dict[str, Any]) -> str:

@@ -62,7 +62,7 @@ class Worker:
         """One job, poll or listen; never raises: a driver that does is reported and built anew."""
         try:
             self._step()
-        except Exception as broke:
+        except Exception as broke:  # noqa: BLE001 - a driver may come from anywhere; its bug must not end the watch
             self._log.exception("the driver broke and is built anew in %.0f s", REBUILD_S)
             self.close()
             now_s = self._clock.monotonic_s()
@@ -101,9 +101,7 @@ class Worker:
     def _report(self, observation: Observation) -> None:
         if STUCK not in observation.conditions:
             fine = Condition(value=False, wall_s=self._clock.wall_s())
-            observation = dataclasses.replace(
-                observation, conditions={STUCK: fine, **observation.conditions}
-            )
+            observation = dataclasses.replace(observation, conditions={STUCK: fine, **observation.conditions})
         self._last = observation
         self._sink(self.device, observation)
 

@@ -1,0 +1,56 @@
+"""The demo's broker: mosquitto where it is installed, else amqtt in a process of its own."""
+
+from __future__ import annotations
+
+import asyncio
+import importlib.util
+import os
+import shutil
+import signal
+import socket
+import sys
+from pathlib import Path
+
+LOOPBACK = "127.0.0.1"
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind((LOOPBACK, 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def command(folder: Path, port: int) -> list[str] | None:
+    """What to start for a broker on loopback; None where there is neither of the two."""
+    mosquitto = shutil.which("mosquitto", path=os.environ.get("PATH", "") + ":/usr/sbin:/usr/local/sbin")
+    if mosquitto:
+        config = folder / "mosquitto.conf"
+        config.write_text(
+            f"listener {port} {LOOPBACK}\nallow_anonymous true\npersistence false\n", encoding="ascii"
+        )
+        return [mosquitto, "-c", str(config)]
+    if importlib.util.find_spec("amqtt"):
+        return [sys.executable, "-m", "agent.cli.demo.broker", str(port)]
+    return None
+
+
+async def serve(port: int) -> None:
+    """The embedded broker, until SIGTERM or SIGINT."""
+    from amqtt.broker import Broker  # noqa: PLC0415 - an extra; only this process needs it
+
+    config = {
+        "listeners": {"default": {"type": "tcp", "bind": f"{LOOPBACK}:{port}", "max_connections": 50}},
+        "plugins": {"amqtt.plugins.authentication.AnonymousAuthPlugin": {"allow_anonymous": True}},
+    }
+    broker = Broker(config)
+    stopped = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stopped.set)
+    await broker.start()
+    await stopped.wait()
+    await broker.shutdown()
+
+
+if __name__ == "__main__":
+    asyncio.run(serve(int(sys.argv[1])))

@@ -1,0 +1,150 @@
+"""What the demo shows: a picture made from the messages alone, as any subscriber could make it."""
+
+from __future__ import annotations
+
+import collections
+import time
+from dataclasses import dataclass, field
+from typing import Any
+
+from rich.console import Group, RenderableType
+from rich.layout import Layout
+from rich.panel import Panel
+from rich.table import Table
+from rich.text import Text
+
+from agent.uplink.watcher import Message
+
+LEVELS = {"ok": "bold white on green", "soon": "bold black on yellow", "now": "bold white on red"}
+UNKNOWN_LEVEL = "bold white on grey37"
+POWERS = {"online": "green", "off": "red", "offline": "red", "off_offline": "red"}
+CHANGES = {"raised": "red", "cleared": "green", "chattering": "yellow", "removed": "bright_black"}
+BASE = "tillwatch/v1/"
+FLOW_LINES = 200
+STORY_LINES = 6
+
+
+@dataclass(slots=True)
+class Picture:
+    """The latest of each retained topic, and what flowed by."""
+
+    terminal: str = "…"
+    status: dict[str, Any] = field(default_factory=dict)
+    health: dict[str, Any] = field(default_factory=dict)
+    devices: dict[str, dict[str, Any]] = field(default_factory=dict)
+    flow: collections.deque[Text] = field(default_factory=lambda: collections.deque(maxlen=FLOW_LINES))
+    story: collections.deque[Text] = field(default_factory=lambda: collections.deque(maxlen=STORY_LINES))
+    messages: int = 0
+
+    def take(self, message: Message) -> None:
+        """One message as it came from the broker."""
+        self.messages += 1
+        self.terminal, topic, body = unpacked(message)
+        if topic == "status":
+            self.status = body
+        elif topic == "health":
+            self.health = body
+        elif topic.startswith("device/"):
+            self.devices[topic.removeprefix("device/")] = body
+        self.flow.append(flow_line(message))
+
+    def tell(self, line: str) -> None:
+        """What the scenario just did to the counter."""
+        self.story.append(Text(f"{time.strftime('%H:%M:%S')}  {line}"))
+
+
+def unpacked(message: Message) -> tuple[str, str, dict[str, Any]]:
+    """(terminal, topic below it, body); an empty or unreadable payload is an empty body."""
+    terminal, _, topic = message.topic.removeprefix(BASE).partition("/")
+    return terminal, topic, message.payload if isinstance(message.payload, dict) else {}
+
+
+def flow_line(message: Message) -> Text:
+    """One message in one line: when, where, what."""
+    _terminal, topic, body = unpacked(message)
+    line = Text(f"{time.strftime('%H:%M:%S')} ", style="bright_black")
+    line.append("● " if message.retain else "  ", style="cyan")
+    line.append(f"{topic:<16}", style="bold")
+    said, style = _said(topic, body)
+    line.append(said, style=style)
+    return line
+
+
+def _said(topic: str, body: dict[str, Any]) -> tuple[str, str]:
+    if topic == "event" and body.get("type") == "fault":
+        return f"#{body['seq']} {body['fault']} {body['change']} ({body['severity']})", CHANGES.get(
+            body["change"], ""
+        )
+    if topic == "event":
+        return f"#{body.get('seq')} {body.get('type')}", ""
+    if topic == "health":
+        return f"level {body.get('level')}, {len(body.get('faults', []))} open", ""
+    if topic == "status":
+        return f"{body.get('state')} ({body.get('reason')})", ""
+    if topic.startswith("device/"):
+        lit = lit_conditions(body)
+        return f"power {body.get('power')}" + (f", {', '.join(lit)}" if lit else ""), ""
+    return "", ""
+
+
+def lit_conditions(device: dict[str, Any]) -> list[str]:
+    return [kind for kind, condition in device.get("conditions", {}).items() if condition["value"]]
+
+
+def render(picture: Picture, *, broker: str) -> RenderableType:
+    """The whole screen."""
+    page = Layout()
+    page.split_column(
+        Layout(_head(picture, broker), size=3), Layout(name="middle"), Layout(name="flow", ratio=1)
+    )
+    page["middle"].split_row(Layout(_devices(picture), ratio=3), Layout(_faults(picture), ratio=2))
+    rows = list(picture.flow)[-30:]
+    page["flow"].split_row(
+        Layout(
+            Panel(Group(*reversed(rows)), title="messages, newest first  (● retained)", border_style="blue"),
+            ratio=3,
+        ),
+        Layout(
+            Panel(Group(*reversed(picture.story)), title="at the counter", border_style="magenta"), ratio=2
+        ),
+    )
+    return page
+
+
+def _head(picture: Picture, broker: str) -> Panel:
+    level = picture.health.get("level", "unknown")
+    line = Text()
+    line.append(f" {level.upper()} ", style=LEVELS.get(level, UNKNOWN_LEVEL))
+    line.append(f"  {picture.terminal}", style="bold")
+    line.append(
+        f"   {picture.status.get('state', 'connecting…')}   broker {broker}   {picture.messages} messages"
+    )
+    line.append("   Ctrl-C ends", style="bright_black")
+    return Panel(line, title="Tillwatch", border_style="blue")
+
+
+def _devices(picture: Picture) -> Panel:
+    table = Table(expand=True, box=None)
+    for heading in ("device", "level", "power", "conditions"):
+        table.add_column(heading)
+    levels = picture.health.get("devices", {})
+    for name, device in sorted(picture.devices.items()):
+        lit = lit_conditions(device)
+        level = levels.get(name, "unknown")
+        power = device.get("power", "unknown")
+        table.add_row(
+            Text(name, style="bold"),
+            Text(f" {level} ", style=LEVELS.get(level, UNKNOWN_LEVEL)),
+            Text(power, style=POWERS.get(power, "bright_black")),
+            Text(", ".join(lit), style="red") if lit else Text("fine", style="bright_black"),
+        )
+    return Panel(table, title="devices", border_style="blue")
+
+
+def _faults(picture: Picture) -> Panel:
+    table = Table(expand=True, box=None)
+    for heading in ("fault", "severity", "since"):
+        table.add_column(heading)
+    for fault in picture.health.get("faults", []):
+        table.add_row(Text(fault["fault"], style="bold red"), fault["severity"], fault["raised_at"][11:19])
+    return Panel(table, title="open faults", border_style="blue")
