@@ -1,0 +1,405 @@
+# ruff: noqa: RUF001  Chinese texts have Chinese punctuation
+"""The fault catalogue: every kind of fault there is, as data.
+
+`docs/faults.md` is generated from it. A kind stands after its causes. Delays are seconds on the
+monotonic clock; `causes` are kinds of the same device that suppress this one while they last.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+from agent.messages import Severity
+
+Layer = Literal["agent", "link", "device", "host"]
+"""Whose trouble it is: a technician acts differently on each."""
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """One text for people, in each language there is."""
+
+    en: str
+    zh: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Kind:
+    """One kind of fault. `advice` is a code of `ADVICE`; messages carry the code, not the text."""
+
+    kind: str
+    layer: Layer
+    severity: Severity
+    on_s: float
+    off_s: float
+    causes: tuple[str, ...] = ()
+    advice: str
+    meaning: str
+
+
+# A status bit may flicker while a lid closes or a sensor settles; the contract allows 1 s.
+_BIT_ON_S = 0.5
+_BIT_OFF_S = 1.0
+
+# What says that a device is gone has waited three deadlines already, so it is raised at once. It
+# must have been well for longer than two toggles of a flapping plug (up to 2.5 s each) before it is
+# cleared: one episode is one fault, not a row of them.
+_GONE_ON_S = 0.0
+_GONE_OFF_S = 5.0
+
+_UNPLUGGED = ("unplugged",)
+_GONE = ("unplugged", "unreachable", "power_off", "frozen", "silent")
+"""While one of these lasts, nothing else can be said of the device."""
+
+_KINDS = (
+    # The way to a device, and silence.
+    Kind(
+        kind="unplugged",
+        layer="link",
+        severity="major",
+        on_s=_GONE_ON_S,
+        off_s=_GONE_OFF_S,
+        advice="check_cable",
+        meaning="the device's node or USB id is gone from the system",
+    ),
+    Kind(
+        kind="unreachable",
+        layer="link",
+        severity="major",
+        on_s=_GONE_ON_S,
+        off_s=_GONE_OFF_S,
+        causes=_UNPLUGGED,
+        advice="check_network_device",
+        meaning="the device's network address does not answer, or refuses",
+    ),
+    Kind(
+        kind="power_off",
+        layer="device",
+        severity="major",
+        on_s=_GONE_ON_S,
+        off_s=_GONE_OFF_S,
+        causes=_UNPLUGGED,
+        advice="switch_on",
+        meaning="the device has no power: its DSR line, known to be wired, is low",
+    ),
+    Kind(
+        kind="frozen",
+        layer="device",
+        severity="major",
+        on_s=_GONE_ON_S,
+        off_s=_GONE_OFF_S,
+        causes=("unplugged", "unreachable", "power_off"),
+        advice="power_cycle",
+        meaning="the device has power and says nothing",
+    ),
+    Kind(
+        kind="silent",
+        layer="link",
+        severity="major",
+        on_s=_GONE_ON_S,
+        off_s=_GONE_OFF_S,
+        causes=("unplugged", "unreachable", "power_off", "frozen"),
+        advice="check_power_and_cable",
+        meaning="the device says nothing, and nothing proves that it has power",
+    ),
+    Kind(
+        kind="stalled",
+        layer="device",
+        severity="major",
+        on_s=_GONE_ON_S,
+        off_s=_GONE_OFF_S,
+        causes=_GONE,
+        advice="power_cycle",
+        meaning="the device reports itself well and does no work",
+    ),
+    Kind(
+        kind="garbled",
+        layer="link",
+        severity="major",
+        on_s=_GONE_ON_S,
+        off_s=_GONE_OFF_S,
+        causes=_GONE,
+        advice="check_settings",
+        meaning="what the device answers is not its protocol",
+    ),
+    # The agent's own trouble with a device, which itself may be well.
+    Kind(
+        kind="held_by_other",
+        layer="agent",
+        severity="minor",
+        on_s=5.0,
+        off_s=_GONE_OFF_S,
+        causes=_UNPLUGGED,
+        advice="close_other_program",
+        meaning="another program holds the device, so the agent cannot look",
+    ),
+    Kind(
+        kind="no_permission",
+        layer="agent",
+        severity="minor",
+        on_s=0.0,
+        off_s=_GONE_OFF_S,
+        causes=_UNPLUGGED,
+        advice="grant_access",
+        meaning="the agent may not open the device",
+    ),
+    Kind(
+        kind="driver_stuck",
+        layer="agent",
+        severity="minor",
+        on_s=0.0,
+        off_s=_GONE_OFF_S,
+        causes=_UNPLUGGED,
+        advice="replug_device",
+        meaning="the agent's driver for the device has not come back in time",
+    ),
+    Kind(
+        kind="identity_changed",
+        layer="device",
+        severity="warning",
+        on_s=0.0,
+        off_s=0.0,
+        causes=_GONE,
+        advice="confirm_exchange",
+        meaning="another device answers in this one's place",
+    ),
+    # A printer's status.
+    Kind(
+        kind="cover_open",
+        layer="device",
+        severity="major",
+        on_s=_BIT_ON_S,
+        off_s=_BIT_OFF_S,
+        causes=_GONE,
+        advice="close_cover",
+        meaning="the printer's cover is open",
+    ),
+    Kind(
+        kind="paper_end",
+        layer="device",
+        severity="major",
+        on_s=_BIT_ON_S,
+        off_s=_BIT_OFF_S,
+        causes=_GONE,
+        advice="load_paper",
+        meaning="the printer has no paper",
+    ),
+    Kind(
+        kind="paper_near_end",
+        layer="device",
+        severity="minor",
+        on_s=_BIT_ON_S,
+        off_s=_BIT_OFF_S,
+        causes=(*_GONE, "paper_end"),
+        advice="have_paper_ready",
+        meaning="the printer's paper roll is nearly used up",
+    ),
+    Kind(
+        kind="cutter_error",
+        layer="device",
+        severity="major",
+        on_s=_BIT_ON_S,
+        off_s=_BIT_OFF_S,
+        causes=_GONE,
+        advice="free_cutter",
+        meaning="the printer's cutter is jammed",
+    ),
+    Kind(
+        kind="head_hot",
+        layer="device",
+        severity="minor",
+        on_s=_BIT_ON_S,
+        off_s=_BIT_OFF_S,
+        causes=_GONE,
+        advice="let_cool",
+        meaning="the print head is too hot; the printer goes on by itself when it has cooled",
+    ),
+    Kind(
+        kind="error_recoverable",
+        layer="device",
+        severity="major",
+        on_s=_BIT_ON_S,
+        off_s=_BIT_OFF_S,
+        causes=_GONE,
+        advice="clear_error",
+        meaning="the printer has stopped with an error that can be cleared",
+    ),
+    Kind(
+        kind="error_unrecoverable",
+        layer="device",
+        severity="critical",
+        on_s=_BIT_ON_S,
+        off_s=_BIT_OFF_S,
+        causes=_GONE,
+        advice="call_service",
+        meaning="the printer has stopped with an error that it cannot clear itself",
+    ),
+    # The host's vitals; their thresholds and hysteresis are the driver's.
+    Kind(
+        kind="disk_full",
+        layer="host",
+        severity="major",
+        on_s=0.0,
+        off_s=60.0,
+        advice="free_disk",
+        meaning="the terminal's disk is nearly full",
+    ),
+    Kind(
+        kind="memory_low",
+        layer="host",
+        severity="minor",
+        on_s=60.0,
+        off_s=60.0,
+        advice="close_programs",
+        meaning="the terminal has been short of memory for a minute",
+    ),
+    Kind(
+        kind="overheated",
+        layer="host",
+        severity="major",
+        on_s=60.0,
+        off_s=60.0,
+        advice="cool_terminal",
+        meaning="the terminal has been too hot for a minute",
+    ),
+    Kind(
+        kind="clock_unsynced",
+        layer="host",
+        severity="warning",
+        on_s=0.0,
+        off_s=0.0,
+        advice="check_time",
+        meaning="the terminal's clock follows no time server, an hour after the start",
+    ),
+    Kind(
+        kind="network_down",
+        layer="host",
+        severity="major",
+        on_s=30.0,
+        off_s=10.0,
+        advice="check_network",
+        meaning="no network interface of the terminal has a link",
+    ),
+    # The agent's own.
+    Kind(
+        kind="storage_failed",
+        layer="agent",
+        severity="major",
+        on_s=0.0,
+        off_s=5.0,
+        advice="check_storage",
+        meaning="the agent cannot write to its database; events wait in memory and may be lost",
+    ),
+)
+
+CATALOGUE: Mapping[str, Kind] = {kind.kind: kind for kind in _KINDS}
+
+ADVICE: Mapping[str, Text] = {
+    "check_cable": Text(
+        "Push the device's cable in firmly at both ends. If it was moved, plug it back where it was.",
+        "请将设备的数据线两端插紧。如果换过插口，请插回原来的位置。",
+    ),
+    "check_network_device": Text(
+        "Check that the device is switched on and that its network cable is plugged in.",
+        "请确认设备已开机，并检查网线是否插好。",
+    ),
+    "switch_on": Text(
+        "Switch the device on. If it stays dark, check its power supply and the socket.",
+        "请打开设备电源。如果仍无反应，请检查电源适配器和插座。",
+    ),
+    "power_cycle": Text(
+        "Switch the device off, wait ten seconds, and switch it on again.",
+        "请关闭设备电源，等待十秒后重新开机。",
+    ),
+    "check_power_and_cable": Text(
+        "Check that the device is switched on and that its cable is plugged in at both ends. "
+        "If both are fine, switch it off and on again.",
+        "请确认设备已开机，且数据线两端均已插好。如果都正常，请将设备关机后重新开机。",
+    ),
+    "check_settings": Text(
+        "The terminal and the device do not understand each other. A technician should check the "
+        "speed, the parity and the driver that are configured for it.",
+        "终端与设备之间无法正常通信。请由技术人员检查该设备的波特率、校验位和驱动设置。",
+    ),
+    "close_other_program": Text(
+        "Another program is using the device. A technician should close it, or change the access "
+        "mode in the configuration.",
+        "另一个程序正在占用该设备。请由技术人员关闭该程序，或在配置中更改访问方式。",
+    ),
+    "grant_access": Text(
+        "Tillwatch may not open the device. A technician should run `tillwatch doctor` and follow it.",
+        "Tillwatch 没有打开该设备的权限。请由技术人员运行 `tillwatch doctor` 并按提示处理。",
+    ),
+    "replug_device": Text(
+        "Unplug the device, wait ten seconds, and plug it in again. If that does not help, restart "
+        "the terminal when there is time.",
+        "请拔下设备，等待十秒后重新插上。如果仍未恢复，请在空闲时重启终端。",
+    ),
+    "confirm_exchange": Text(
+        "A different device is connected here. If it was exchanged on purpose, tell support.",
+        "此处连接的已不是原来的设备。如果是有意更换，请告知技术支持。",
+    ),
+    "close_cover": Text(
+        "Close the printer's cover until it clicks.",
+        "请合上打印机上盖，直到听到“咔哒”一声。",
+    ),
+    "load_paper": Text(
+        "Put in a new roll of paper and close the cover.",
+        "请装入新的纸卷，并合上打印机上盖。",
+    ),
+    "have_paper_ready": Text(
+        "The paper is nearly used up. Have a new roll ready.",
+        "打印纸即将用完，请准备好新的纸卷。",
+    ),
+    "free_cutter": Text(
+        "Switch the printer off, open the cover, remove any stuck paper, close the cover and switch "
+        "it on again. Keep fingers off the blade.",
+        "请关闭打印机电源，打开上盖，取出卡住的纸，合上上盖后重新开机。请勿触碰刀片。",
+    ),
+    "let_cool": Text(
+        "The print head is hot. Wait a few minutes; the printer goes on by itself.",
+        "打印头过热。请等待几分钟，打印机会自动恢复。",
+    ),
+    "clear_error": Text(
+        "Open the cover, remove any stuck paper and close it. If the error stays, switch the printer "
+        "off and on again.",
+        "请打开上盖，取出卡住的纸，再合上上盖。如果错误仍然存在，请将打印机关机后重新开机。",
+    ),
+    "call_service": Text(
+        "Switch the printer off, wait ten seconds, and switch it on again. If the error comes back, "
+        "the printer needs repair: call service.",
+        "请关闭打印机电源，等待十秒后重新开机。如果错误再次出现，说明打印机需要维修，请联系售后服务。",
+    ),
+    "free_disk": Text(
+        "The terminal's disk is nearly full. A technician should remove files that are not needed.",
+        "终端磁盘空间即将用尽。请由技术人员清理不需要的文件。",
+    ),
+    "close_programs": Text(
+        "The terminal is short of memory. Close programs that are not needed, or restart the "
+        "terminal when there is time.",
+        "终端内存不足。请关闭不需要的程序，或在空闲时重启终端。",
+    ),
+    "cool_terminal": Text(
+        "The terminal is too hot. Free its air vents, and keep sun and heat away from it.",
+        "终端温度过高。请清理散热口周围的遮挡物，并避免阳光直射和靠近热源。",
+    ),
+    "check_time": Text(
+        "The terminal's clock is not being set. A technician should check its time server and network.",
+        "终端时钟未能自动校准。请由技术人员检查时间服务器和网络设置。",
+    ),
+    "check_network": Text(
+        "The terminal has no network. Check its network cable and the router.",
+        "终端没有网络连接。请检查网线和路由器。",
+    ),
+    "check_storage": Text(
+        "Tillwatch cannot store events. A technician should check the terminal's disk.",
+        "Tillwatch 无法保存事件记录。请由技术人员检查终端磁盘。",
+    ),
+    "call_support": Text(
+        "Please call support.",
+        "请联系技术支持。",
+    ),
+}
+"""Advice code -> what the merchant or technician should do."""

@@ -1,0 +1,64 @@
+"""The catalogue as data: complete, consistent, and as the contract says."""
+
+from __future__ import annotations
+
+import pytest
+
+from agent.diagnosis.catalogue import ADVICE, CATALOGUE, Kind
+
+SEVERITIES_OF_THE_CONTRACT = {
+    "paper_end": "major",
+    "paper_near_end": "minor",
+    "cover_open": "major",
+    "cutter_error": "major",
+    "head_hot": "minor",
+    "error_recoverable": "major",
+    "error_unrecoverable": "critical",
+}
+GONE = {"unplugged", "unreachable", "power_off", "frozen", "silent"}
+EVERY_DEVICES = GONE | {
+    "stalled", "garbled", "held_by_other", "no_permission", "driver_stuck", "identity_changed",
+}  # fmt: skip
+HOSTS = {"disk_full", "memory_low", "overheated", "clock_unsynced", "network_down"}
+
+
+def test_the_kinds_are_those_of_the_contract() -> None:
+    assert set(CATALOGUE) == set(SEVERITIES_OF_THE_CONTRACT) | EVERY_DEVICES | HOSTS | {"storage_failed"}
+
+
+@pytest.mark.parametrize("kind", CATALOGUE.values(), ids=lambda kind: kind.kind)
+def test_a_kind_is_complete(kind: Kind) -> None:
+    assert kind.advice in ADVICE
+    assert kind.meaning
+    assert kind.on_s >= 0
+    assert kind.off_s >= 0
+
+
+def test_causes_stand_before_what_they_cause() -> None:
+    order = list(CATALOGUE)
+    for kind in CATALOGUE.values():
+        assert all(order.index(cause) < order.index(kind.kind) for cause in kind.causes)
+
+
+def test_a_printers_severities_and_delays() -> None:
+    for name, severity in SEVERITIES_OF_THE_CONTRACT.items():
+        kind = CATALOGUE[name]
+        assert kind.severity == severity
+        assert kind.on_s <= 1
+        assert kind.off_s <= 1
+        assert set(kind.causes) >= GONE
+
+
+def test_unplugged_suppresses_all_else_of_a_device() -> None:
+    for name in EVERY_DEVICES - {"unplugged"}:
+        assert "unplugged" in CATALOGUE[name].causes
+    assert "paper_end" in CATALOGUE["paper_near_end"].causes
+
+
+def test_advice_is_there_in_both_languages() -> None:
+    for code, text in ADVICE.items():
+        assert text.en.isascii(), code
+        assert any("\u4e00" <= char <= "\u9fff" for char in text.zh), code
+        assert "," not in text.zh, code
+        assert text.en[-1] == "."
+        assert text.zh[-1] == "\u3002"
