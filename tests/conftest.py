@@ -31,10 +31,14 @@ def _descriptors() -> dict[str, str]:
     return open_ones
 
 
+def _children() -> set[psutil.Process]:
+    return set(psutil.Process().children())
+
+
 @pytest.fixture(autouse=True)
 def no_leaks(request: pytest.FixtureRequest) -> Iterator[None]:
     """Fails a test that leaves a thread, a descriptor or a child process behind."""
-    threads, descriptors = _threads(), _descriptors()
+    threads, descriptors, children = _threads(), _descriptors(), _children()
     yield
     ends_s = time.monotonic() + SETTLE_S
     while True:
@@ -47,8 +51,7 @@ def no_leaks(request: pytest.FixtureRequest) -> Iterator[None]:
         gc.collect()
         time.sleep(0.02)
     if request.node.get_closest_marker("system"):
-        children = [child.name() for child in psutil.Process().children()]
-        assert not children, f"left behind: child processes {children}"
+        assert not _children() - children, "left behind: child processes"
 
 
 @pytest.fixture
