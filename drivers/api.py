@@ -74,9 +74,14 @@ class Link(Protocol):
     """Bytes in and out of one device, each call within its deadline; one thread owns it.
 
     `open`, `read` and `write` raise `drivers.errors.LinkError`s. `wake` alone may be called
-    from any thread: it ends a `read` in progress, or the next one, early.
+    from any thread: it ends a `read` in progress, or the next one, early. `read` on a link that
+    is not open only waits for that.
     """
 
+    scheme: str
+    """`serial`, `tcp`, `usb`...: it says which troubles are possible."""
+    held: bool
+    """Stays open between polls; a `tcp` link does so only if told to."""
     proves_power: bool
     """An open link of this kind proves that the device has power (TCP accepted, USB enumerated)."""
 
@@ -100,7 +105,7 @@ class Link(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """One thing a device can report. `value` None is unknown; `wall_s` is when it was last known."""
+    """One thing a device can report. None is unknown; `wall_s` is when it was last known, 0 if never."""
 
     value: bool | None
     wall_s: float

@@ -1,0 +1,138 @@
+"""A TCP connection, as network printers offer on port 9100."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import queue
+import select
+import socket
+import threading
+from typing import Any
+
+from drivers.api import Deadline
+from drivers.errors import LinkLost, Unreachable
+from drivers.link.address import TcpAddress
+from drivers.link.wake import Waiter
+
+READ_BYTES = 4096
+
+_Found = list[tuple[Any, ...]] | OSError
+
+
+class TcpLink:
+    """One connection. Connecting, with the name's resolution, stays within the deadline."""
+
+    scheme = "tcp"
+    proves_power = True
+
+    def __init__(self, address: TcpAddress) -> None:
+        self._address = address
+        self.held = address.hold
+        self._waiter = Waiter()
+        self._resolver: threading.Thread | None = None
+        self._socket: socket.socket | None = None
+
+    def open(self, deadline: Deadline) -> None:
+        if self._socket is not None:
+            return
+        reason = "no address"
+        for family, kind, protocol, _, place in self._resolve(deadline):
+            made = socket.socket(family, kind, protocol)
+            try:
+                self._connect(made, place, deadline)
+            except OSError as error:
+                made.close()
+                reason = error.strerror or str(error)
+                continue
+            self._socket = made
+            return
+        raise self._unreachable(reason)
+
+    def close(self) -> None:
+        made, self._socket = self._socket, None
+        if made is not None:
+            made.close()
+
+    def is_open(self) -> bool:
+        return self._socket is not None
+
+    def read(self, deadline: Deadline) -> bytes:
+        if self._socket is None:
+            self._waiter.wait(None, 0, deadline)
+            return b""
+        if not self._waiter.wait(self._socket.fileno(), select.POLLIN, deadline):
+            return b""
+        try:
+            data = self._socket.recv(READ_BYTES)
+        except BlockingIOError:
+            return b""
+        except OSError as error:
+            raise self._lost(error.strerror) from error
+        if not data:
+            raise self._lost("closed by the device")
+        return data
+
+    def write(self, data: bytes, deadline: Deadline) -> int:
+        if self._socket is None:
+            raise self._lost("not open")
+        sent = 0
+        while sent < len(data):
+            try:
+                sent += self._socket.send(data[sent:])
+            except BlockingIOError:
+                if deadline.expired():
+                    break
+                self._waiter.wait(self._socket.fileno(), select.POLLOUT, deadline, wakeable=False)
+            except OSError as error:
+                raise self._lost(error.strerror) from error
+        return sent
+
+    def power_line(self) -> bool | None:
+        return None
+
+    def wake(self) -> None:
+        self._waiter.wake()
+
+    def _connect(self, made: socket.socket, place: Any, deadline: Deadline) -> None:
+        made.setblocking(False)
+        made.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        code = made.connect_ex(place)
+        if code == errno.EINPROGRESS:
+            ready = self._waiter.wait(made.fileno(), select.POLLOUT, deadline, wakeable=False)
+            code = made.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR) if ready else errno.ETIMEDOUT
+        if code:
+            raise OSError(code, os.strerror(code))
+
+    def _resolve(self, deadline: Deadline) -> list[tuple[Any, ...]]:
+        at = self._address
+        with contextlib.suppress(socket.gaierror):  # a number needs no resolver
+            return socket.getaddrinfo(at.host, at.port, type=socket.SOCK_STREAM, flags=socket.AI_NUMERICHOST)
+        if self._resolver is not None and self._resolver.is_alive():
+            raise self._unreachable("the name is still being resolved")
+        # getaddrinfo has no deadline; the thread ends when the resolver gives up, and there is only one.
+        found: queue.SimpleQueue[_Found] = queue.SimpleQueue()
+        self._resolver = threading.Thread(target=self._look_up, args=(found,), daemon=True, name="resolve")
+        self._resolver.start()
+        try:
+            answer = found.get(timeout=deadline.remaining_s())
+        except queue.Empty:
+            raise self._unreachable("the name was not resolved in time") from None
+        if isinstance(answer, OSError):
+            raise self._unreachable(f"the name cannot be resolved: {answer.strerror}") from answer
+        return answer
+
+    def _look_up(self, found: queue.SimpleQueue[_Found]) -> None:
+        try:
+            found.put(
+                list(socket.getaddrinfo(self._address.host, self._address.port, type=socket.SOCK_STREAM))
+            )
+        except OSError as error:
+            found.put(error)
+
+    def _unreachable(self, why: str) -> Unreachable:
+        return Unreachable(f"{self._address.host}:{self._address.port}: {why}")
+
+    def _lost(self, why: str | None) -> LinkLost:
+        return LinkLost(f"{self._address.host}:{self._address.port}: the connection broke: {why}")

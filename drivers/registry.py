@@ -1,0 +1,49 @@
+"""Finds a driver by its name. Built-ins stand in one table and are imported only when asked for.
+
+Other packages add drivers through the entry-point group `tillwatch.drivers`. Two of one name are
+an error, whoever brought them: nothing overrides a driver silently.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from importlib import import_module, metadata
+
+from drivers.api import DriverSpec
+from drivers.errors import UnknownDriver
+
+GROUP = "tillwatch.drivers"
+
+BUILT_IN: Mapping[str, str] = {
+    "escpos": "drivers.printer.escpos.driver:SPEC",
+    "host": "drivers.host.driver:SPEC",
+}
+
+
+def names() -> tuple[str, ...]:
+    """Every driver there is, sorted; raises UnknownDriver if two share a name."""
+    return tuple(sorted(_table()))
+
+
+def spec(name: str) -> DriverSpec:
+    """The driver of that name; raises UnknownDriver."""
+    table = _table()
+    if name not in table:
+        raise UnknownDriver(f"there is no driver {name!r}; there are: {', '.join(sorted(table))}")
+    module, _, attribute = table[name].partition(":")
+    found = getattr(import_module(module), attribute)
+    if not isinstance(found, DriverSpec) or found.name != name:
+        raise UnknownDriver(f"{table[name]} is not the DriverSpec of {name!r}; correct its entry point")
+    return found
+
+
+def _table() -> dict[str, str]:
+    table = dict(BUILT_IN)
+    for entry in metadata.entry_points(group=GROUP):
+        if entry.name in table:
+            raise UnknownDriver(
+                f"two drivers are named {entry.name!r}: {table[entry.name]} and {entry.value}",
+                hint="uninstall one of the two packages",
+            )
+        table[entry.name] = entry.value
+    return table
