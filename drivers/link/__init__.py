@@ -1,0 +1,18 @@
+"""Links: bytes in and out of a device, each call within its deadline."""
+
+from __future__ import annotations
+
+from drivers.api import Clock, Link
+from drivers.link import address as addresses
+
+
+def make(address: str, clock: Clock) -> Link:  # noqa: ARG001 - every maker of links is called alike
+    """A closed link to that address; raises AddressError. Each kind is imported only when used."""
+    place = addresses.parse(address)
+    if isinstance(place, addresses.SerialAddress):
+        from drivers.link.serial import SerialLink  # noqa: PLC0415 - pyserial only where a tty is used
+
+        return SerialLink(place)
+    from drivers.link.tcp import TcpLink  # noqa: PLC0415 - likewise
+
+    return TcpLink(place)

@@ -9,6 +9,8 @@ from drivers.errors import LinkUnusable
 class NoLink:
     """Cannot be opened; its driver never tries."""
 
+    scheme = "none"
+    held = False
     proves_power = False
 
     def open(self, deadline: Deadline) -> None:

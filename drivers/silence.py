@@ -1,0 +1,147 @@
+"""What a device's silence means: one judge for every driver, pure.
+
+It is told how each poll ended and answers with the power state and the conditions that any device
+may have over its kind of link. A device that never answered is unknown: nothing is raised, but
+for what the way to it says by itself (somebody else holds it, no permission, only garbage comes).
+"""
+
+from __future__ import annotations
+
+import enum
+from collections import deque
+from collections.abc import Mapping
+
+from drivers.api import Memory, Power
+
+POLLS = 3
+"""So many polls in a row without a valid answer, and the device is called silent or garbled."""
+
+ANSWERED_KEY = "answered"  #: in Memory: it answered in this power session of the terminal
+LINE_KEY = "power_line"  #: in Memory: what the DSR line was seen to mean
+SHOWS_POWER = "shows_power"  #: high while the device answered: it is wired
+SHOWS_BUSY = "shows_busy"  #: low while the device answered: it means something else
+
+
+class Outcome(enum.StrEnum):
+    """How one poll ended. All but the first three are the codes of `drivers.errors.LinkError`s."""
+
+    ANSWERED = "answered"
+    MISSED = "missed"
+    GARBLED = "garbled"
+    ABSENT = "absent"
+    UNREACHABLE = "unreachable"
+    LOST = "link_lost"
+    NO_PERMISSION = "no_permission"
+    HELD_BY_OTHER = "held_by_other"
+    UNUSABLE = "link_unusable"
+
+
+KINDS: Mapping[str, tuple[str, ...]] = {
+    "serial": ("unplugged", "power_off", "frozen", "silent", "garbled", "held_by_other", "no_permission"),
+    "tcp": ("unreachable", "frozen", "garbled"),
+    "usb": ("unplugged", "frozen", "garbled", "held_by_other", "no_permission"),
+}
+"""Link scheme -> the conditions possible over it, in their fixed order."""
+
+_AT_ONCE: Mapping[Outcome, str] = {
+    Outcome.HELD_BY_OTHER: "held_by_other",
+    Outcome.NO_PERMISSION: "no_permission",
+}
+"""What one poll says beyond doubt, also of a device that never answered."""
+
+_POWER: Mapping[str, Power] = {
+    "unplugged": Power.OFF_OFFLINE,
+    "unreachable": Power.OFF_OFFLINE,
+    "power_off": Power.OFF,
+    "frozen": Power.OFFLINE,
+    "silent": Power.OFF_OFFLINE,
+    "garbled": Power.UNKNOWN,
+    "held_by_other": Power.UNKNOWN,
+    "no_permission": Power.UNKNOWN,
+}
+
+
+class Judge:
+    """Fed with the outcome of each poll; `memory` keeps what was learned over restarts."""
+
+    def __init__(self, *, scheme: str, proves_power: bool, memory: Memory) -> None:
+        self._kinds = KINDS[scheme]
+        self._proves_power = proves_power
+        self._memory = memory
+        self._missed: deque[Outcome] = deque(maxlen=POLLS)
+        self._low_answers = 0
+        self._known = False  # anything can be said at all
+        self.kind: str | None = None  #: the one condition that holds now
+        self.power = Power.UNKNOWN
+
+    @property
+    def blind(self) -> bool:
+        """So long without an answer that nothing is known of the device's own state any more."""
+        return self.kind == "unplugged" or len(self._missed) == POLLS
+
+    @property
+    def missed(self) -> int:
+        """Polls without a valid answer, since the last one or since the device came back; at most POLLS."""
+        return len(self._missed)
+
+    def feed(self, outcome: Outcome, power_line: bool | None = None) -> None:
+        """One poll ended so; `power_line` is the DSR line at that moment."""
+        if outcome is Outcome.ANSWERED:
+            self._answered(power_line)
+        elif outcome is Outcome.ABSENT:
+            self._missed.clear()
+            self._hold("unplugged" if self._memory.get(ANSWERED_KEY) else None)
+        elif outcome in _AT_ONCE:
+            self._missed.append(outcome)
+            self._hold(_AT_ONCE[outcome])
+        else:
+            self._unanswered(outcome, power_line)
+
+    def conditions(self) -> dict[str, bool | None]:
+        """Every condition possible over this link; None where it cannot be said."""
+        if not self._known:
+            return dict.fromkeys(self._kinds)
+        if self.kind in _AT_ONCE.values():
+            return {kind: True if kind == self.kind else None for kind in self._kinds}
+        return {kind: kind == self.kind for kind in self._kinds}
+
+    def _answered(self, power_line: bool | None) -> None:
+        self._missed.clear()
+        self.kind, self._known, self.power = None, True, Power.ONLINE
+        self._memory[ANSWERED_KEY] = True
+        if power_line:
+            self._low_answers = 0
+            self._memory.setdefault(LINE_KEY, SHOWS_POWER)
+        elif power_line is False and self._memory.get(LINE_KEY) == SHOWS_POWER:
+            # Twice, since the power may go between an answer and the look at the line.
+            self._low_answers += 1
+            if self._low_answers > 1:
+                self._memory[LINE_KEY] = SHOWS_BUSY
+
+    def _unanswered(self, outcome: Outcome, power_line: bool | None) -> None:
+        self._missed.append(outcome)
+        if len(self._missed) < POLLS:
+            if self.kind in ("unplugged", *_AT_ONCE.values()):  # over; what comes instead is not known yet
+                self._hold(None)
+            return
+        if Outcome.GARBLED in self._missed:
+            self._hold("garbled")
+        elif not self._memory.get(ANSWERED_KEY):
+            self._hold(None)
+        else:
+            self._hold(self._silence(outcome, power_line))
+
+    def _silence(self, last: Outcome, power_line: bool | None) -> str | None:
+        if last is Outcome.UNREACHABLE:
+            return "unreachable"
+        if last is Outcome.UNUSABLE:
+            return None
+        shown = power_line if self._memory.get(LINE_KEY) == SHOWS_POWER else None
+        if shown is False:
+            return "power_off"
+        return "frozen" if shown or self._proves_power else "silent"
+
+    def _hold(self, kind: str | None) -> None:
+        self.kind = kind
+        self._known = kind is not None
+        self.power = Power.UNKNOWN if kind is None else _POWER[kind]
