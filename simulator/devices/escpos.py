@@ -1,0 +1,290 @@
+"""A receipt printer that speaks ESC/POS, written from the manual (Epson TM-T88III programming guide).
+
+Status and real-time commands are acted upon as they arrive; all else waits its turn in a buffer, which
+stands still while the printer is offline (cover, paper end, error) or stalled. `GS a` alone is acted upon
+at once when nothing waits before it. Printing itself takes no time.
+
+How the knobs read: `drawer=open` is pin 3 HIGH. `cutter=freed` is a jam taken out whose error still stands
+until DLE ENQ or a power cycle; `error=recoverable` goes with DLE ENQ or a power cycle; `head=hot` cools
+down by itself, that is by its knob; `paper=end` lies beyond the near-end sensor, which then reads too.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Mapping
+
+from simulator.devices.device import Knob, Knobs, PrintSink
+from simulator.devices.escpos_commands import Role
+from simulator.devices.escpos_queries import CUTS, HEATED, IDENTITY, LINES, SECONDS, Counters
+from simulator.devices.escpos_status import Standing
+from simulator.devices.escpos_stream import CommandStream, RealTimeScanner, Token
+from simulator.devices.escpos_text import Rendering
+from simulator.devices.paper import Paper
+
+BUFFER_BYTES = 4096
+ROOM_BYTES = 1 << 16
+"""What it takes at a time while it can print: more than any door hands over."""
+ANSWERS_KEPT = 1024
+
+KNOBS = (
+    Knob("paper", ("ok", "near_end", "end")),
+    Knob("cover", ("closed", "open")),
+    Knob("cutter", ("ok", "jam", "freed")),
+    Knob("head", ("ok", "hot")),
+    Knob("error", ("none", "recoverable", "unrecoverable")),
+    Knob("drawer", ("closed", "open")),
+    Knob("power", ("on", "off")),
+    Knob("answers", ("all", "asb", "eot", "none")),
+    Knob("unknown", ("print", "swallow")),
+    Knob("dsr", ("wired", "none")),
+    Knob("supply", ("mains", "bus")),
+    Knob("near_end", ("present", "absent")),
+    Knob("rate", ("unlimited",), number=True),
+)
+
+_ASKED = frozenset({"GS I", "GS r", "GS j", "GS g 0", "GS g 2", "GS ( H"})
+UNKNOWN: Mapping[str, frozenset[str]] = {
+    "all": frozenset(),
+    "asb": _ASKED | {"DLE EOT"},
+    "eot": _ASKED | {"GS a"},
+    "none": _ASKED | {"GS a", "DLE EOT"},
+}
+"""Which commands a printer of each kind does not know."""
+
+_CLEAR_BUFFERS = b"\x01\x03\x14\x01\x06\x02\x08"
+
+
+class EscposPrinter:
+    """`simulator.devices.device.Device` for model `escpos`."""
+
+    model = "escpos"
+
+    def __init__(self) -> None:
+        self.knobs = Knobs(*KNOBS)
+        self.paper = Paper()
+        self._scanner = RealTimeScanner()
+        self._stream = CommandStream()
+        self._rendering = Rendering()
+        self._queue: deque[Token] = deque()
+        self._queued_bytes = 0
+        self._answers: deque[bytes] = deque(maxlen=ANSWERS_KEPT)
+        self._standing = Standing.of(self.knobs)
+        self._counters = Counters()
+        self._mask = 0  #: GS a: which items automatic status watches
+        self._stalled = False
+        self._plugged = True
+        self._pulses = 0
+        self._counted_to_s: float | None = None
+
+    # Turned from outside
+
+    def turn(self, knob: str, value: str, now_s: float) -> None:
+        was_powered = self.powered()
+        self.knobs.turn(knob, value)
+        self._follow(was_powered, now_s)
+
+    def plug(self, plugged: bool, now_s: float) -> None:
+        was_powered = self.powered()
+        self._plugged = plugged
+        self._follow(was_powered, now_s)
+
+    def stall(self, stalled: bool, now_s: float) -> None:
+        self._stalled = stalled
+        self._work(now_s)
+
+    def powered(self) -> bool:
+        return self.knobs["power"] == "on" and (self._plugged or self.knobs["supply"] == "mains")
+
+    def power_line(self) -> bool | None:
+        return self.powered() if self.knobs["dsr"] == "wired" else None
+
+    def intake_bytes_s(self) -> float | None:
+        rate = self.knobs["rate"]
+        return None if rate == "unlimited" else float(rate)
+
+    def _follow(self, was_powered: bool, now_s: float) -> None:
+        """What a turned knob changes in the printer itself."""
+        self._count_hours(now_s, was_powered)
+        if self.powered() != was_powered:
+            self._power_cycled()
+        self._stream.unknown = UNKNOWN[self.knobs["answers"]]
+        self._stream.prints_unknown = self.knobs["unknown"] == "print"
+        if "GS a" in self._stream.unknown:
+            self._mask = 0
+        self._notice()
+        self._work(now_s)
+
+    def _power_cycled(self) -> None:
+        self._clear_buffers()
+        self._scanner.clear()
+        self._answers.clear()
+        self._initialise()
+        if self.powered():
+            self._recover()
+
+    def _initialise(self) -> None:
+        """ESC @, and switching on: settings fall back, automatic status ends."""
+        self._mask = 0
+        self._rendering.reset()
+
+    def _clear_buffers(self) -> None:
+        self._queue.clear()
+        self._queued_bytes = 0
+        self._stream.clear()
+
+    def _recover(self) -> None:
+        """Errors whose cause is gone are forgotten."""
+        if self.knobs["cutter"] == "freed":
+            self.knobs.turn("cutter", "ok")
+        if self.knobs["error"] == "recoverable":
+            self.knobs.turn("error", "none")
+
+    def _notice(self) -> None:
+        """After anything may have changed: tell those who asked to be told."""
+        before, self._standing = self._standing, Standing.of(self.knobs)
+        if self.powered() and before.watched(self._mask) != self._standing.watched(self._mask):
+            self._answers.append(self._standing.automatic())
+
+    def _count_hours(self, now_s: float, powered: bool) -> None:
+        if powered and self._counted_to_s is not None:
+            self._counters.add(SECONDS, now_s - self._counted_to_s)
+        self._counted_to_s = now_s
+
+    # Bytes in, frames out
+
+    def take(self, data: bytes, now_s: float) -> None:
+        if not self.powered():
+            return
+        for piece, real_time in self._scanner.split(data):
+            for token in self._stream.feed(piece):
+                self._receive(token)
+            self._work(now_s)
+            if real_time is not None:
+                self._act_at_once(real_time)
+                self._work(now_s)
+
+    def room(self) -> int:
+        if self._moving() or not self.powered():
+            return ROOM_BYTES
+        return max(0, BUFFER_BYTES - self._queued_bytes - self._stream.held())
+
+    def due(self, now_s: float) -> list[bytes]:  # noqa: ARG002 - the contract hands the time to every model
+        frames = list(self._answers)
+        self._answers.clear()
+        return frames
+
+    def next_s(self, now_s: float) -> float | None:
+        return now_s if self._answers else None
+
+    def facts(self) -> Mapping[str, object]:
+        return {
+            "printed_bytes": self.paper.count,
+            "printed_text": self.paper.text()[-4096:],
+            "waiting_bytes": self._queued_bytes + self._stream.held(),
+            "automatic_status": self._mask,
+            "drawer_pulses": self._pulses,
+            "counters": self._counters.standing(),
+        }
+
+    def print_to(self, sink: PrintSink) -> None:
+        self.paper.to(sink)
+
+    # Real time (TM-T88III p84-85, p307)
+
+    def _act_at_once(self, token: Token) -> None:
+        given = token.parameters
+        match token.name:
+            case "DLE EOT" if "DLE EOT" not in self._stream.unknown:
+                if (status := self._standing.real_time(given[0])) is not None:
+                    self._answers.append(bytes([status]))
+            case "DLE ENQ" if given[0] in (1, 2):
+                if given[0] == 2:
+                    self._clear_buffers()
+                self._recover()
+                self._notice()
+            case "DLE DC4 1":
+                self._pulse()
+            case "DLE DC4 7" if given[0] == 1:
+                self._answer_if_all(self._standing.automatic())
+            case "DLE DC4 8" if given == _CLEAR_BUFFERS:
+                self._clear_buffers()
+                self._answer_if_all(b"\x37\x25\x00")
+
+    def _answer_if_all(self, answer: bytes) -> None:
+        if self.knobs["answers"] == "all":
+            self._answers.append(answer)
+
+    def _pulse(self) -> None:
+        """The kick-out solenoid: the drawer stands open until somebody shuts it."""
+        self._pulses += 1
+        self.knobs.turn("drawer", "open")
+        self._notice()
+
+    # The queue
+
+    def _moving(self) -> bool:
+        return self.powered() and not self._stalled and not self._standing.offline
+
+    def _receive(self, token: Token) -> None:
+        at_once = token.command is not None and token.command.role is Role.AUTO_STATUS
+        if at_once and not self._queue and not self._stalled:
+            self._automatic_status(token.parameters[0])
+            return
+        self._queue.append(token)
+        self._queued_bytes += len(token.data)
+
+    def _work(self, now_s: float) -> None:
+        """Do what waits, for as long as nothing holds it up."""
+        while self._queue and self._moving():
+            token = self._queue.popleft()
+            self._queued_bytes -= len(token.data)
+            self._execute(token, now_s)
+
+    def _execute(self, token: Token, now_s: float) -> None:
+        command, given = token.command, token.parameters
+        if command is None or command.role is Role.PRINTS:
+            self._print(token)
+        elif command.role is Role.AUTO_STATUS:
+            self._automatic_status(given[0])
+        elif command.role is Role.QUERY:
+            self._count_hours(now_s, powered=True)
+            if answer := self._answer(token.name, given):
+                self._answers.append(answer)
+        elif token.name == "ESC @":
+            self._initialise()
+        elif token.name == "ESC p":
+            self._pulse()
+        elif token.name == "GS g 0":
+            self._counters.reset(int.from_bytes(given[1:3], "little"))
+        else:
+            self._rendering.setting(token.name, given)
+
+    def _automatic_status(self, mask: int) -> None:
+        self._mask = mask
+        if mask:
+            self._answers.append(self._standing.automatic())
+
+    def _answer(self, name: str, given: bytes) -> bytes | None:
+        match name:
+            case "GS I":
+                return IDENTITY.get(given[0])
+            case "GS r":
+                status = self._standing.queued(given[0])
+                return None if status is None else bytes([status])
+            case "GS g 2":
+                return self._counters.answer(int.from_bytes(given[1:3], "little"))
+            case "GS ( H" if given[2:4] == b"00" and len(given) == 8:
+                return b"\x37\x22" + given[4:] + b"\x00"
+        return None
+
+    def _print(self, token: Token) -> None:
+        text = self._rendering.text(token)
+        self.paper.mark(token.data, text)
+        if token.name in ("ESC i", "ESC m", "GS V"):
+            self._counters.add(CUTS, 1)
+            return
+        lines = text.count("\n")
+        self._counters.add(LINES, lines)
+        if token.name not in ("ESC d", "FF"):
+            self._counters.add(HEATED, lines)
