@@ -1,0 +1,94 @@
+"""What is known by its USB ids or its IEEE-1284 id: data, and one look-up.
+
+Ids as in the USB ID repository (linux-usb.org/usb.ids). A vendor's id says who made the chip that
+faces the bus; with an adapter that is not the device behind it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recognition:
+    """What a thing is. `driver` None: nothing of ours speaks to it; `how` says what gave it away."""
+
+    what: str
+    how: str
+    driver: str | None = None
+    profile: str = "plain"
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    what: str
+    driver: str | None = None
+    profile: str = "plain"
+
+
+POS_VENDORS: Mapping[int, Known] = {
+    0x04B8: Known("Epson receipt printer", "escpos", "epson-tm"),
+    0x0519: Known("Star Micronics receipt printer"),
+    0x0801: Known("MagTek card reader"),
+    0x0ACD: Known("ID TECH card reader"),
+    0x0B00: Known("Ingenico payment terminal"),
+    0x0DD4: Known("Custom receipt printer", "escpos"),
+    0x11CA: Known("Verifone payment terminal"),
+    0x1504: Known("Bixolon receipt printer", "escpos"),
+}
+
+ADAPTERS: Mapping[int, str] = {
+    0x0403: "FTDI serial adapter",
+    0x067B: "Prolific serial adapter",
+    0x10C4: "Silicon Labs serial adapter",
+    0x1A86: "QinHeng (CH340) serial adapter",
+}
+
+INTERFACE_CLASSES: Mapping[int, str] = {
+    0x07: "printer",
+    0x0B: "smart-card reader",
+}
+"""USB interface classes that belong on a counter (usb.org, defined class codes)."""
+
+PLACEHOLDER_SERIALS = frozenset({"0", "0000", "0001", "00000000", "12345678", "123456789", "0123456789"})
+"""Serial numbers that a factory left as they were; every such adapter has the same."""
+
+_LANGUAGES = (
+    # A word in the IEEE-1284 command set -> what speaks it.
+    ("ESC/POS", Known("ESC/POS receipt printer", "escpos")),
+    ("STAR", Known("Star receipt printer")),
+)
+_LONG_KEYS = {"MANUFACTURER": "MFG", "MODEL": "MDL", "COMMAND SET": "CMD"}
+
+
+def ieee1284(text: str) -> dict[str, str]:
+    """`MFG:EPSON;CMD:ESC/POS;MDL:TM-T20;` as a dict; long key names become the short ones."""
+    fields: dict[str, str] = {}
+    for item in text.split(";"):
+        key, colon, value = item.partition(":")
+        if colon:
+            upper = key.strip().upper()
+            fields[_LONG_KEYS.get(upper, upper)] = value.strip()
+    return fields
+
+
+def recognise(vid: int, interface_classes: frozenset[int], id_1284: Mapping[str, str]) -> Recognition | None:
+    """The most that can be said without a question to the device; None if it is none of ours."""
+    spoken = id_1284.get("CMD", "").upper()
+    maker = id_1284.get("MFG", "").upper()
+    model = " ".join(filter(None, (id_1284.get("MFG"), id_1284.get("MDL"))))
+    for word, known in _LANGUAGES:
+        if word in spoken:
+            profile = "epson-tm" if maker == "EPSON" else known.profile
+            return Recognition(
+                what=model or known.what, how=f"IEEE-1284 id: {spoken}", driver=known.driver, profile=profile
+            )
+    if vid in POS_VENDORS:
+        known = POS_VENDORS[vid]
+        how = f"USB vendor {vid:04x}"
+        return Recognition(what=model or known.what, how=how, driver=known.driver, profile=known.profile)
+    for code, name in INTERFACE_CLASSES.items():
+        if code in interface_classes:
+            return Recognition(what=model or name, how=f"USB class {code:#04x}")
+    return None

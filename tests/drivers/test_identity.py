@@ -1,0 +1,53 @@
+"""What ids give away."""
+
+from __future__ import annotations
+
+import pytest
+
+from drivers.identity import ieee1284, recognise
+
+NONE: frozenset[int] = frozenset()
+
+
+@pytest.mark.parametrize(
+    ("text", "fields"),
+    [
+        ("", {}),
+        ("MFG:EPSON;CMD:ESC/POS;MDL:TM-T20;", {"MFG": "EPSON", "CMD": "ESC/POS", "MDL": "TM-T20"}),
+        (
+            "MANUFACTURER: Star ;COMMAND SET:STAR;MODEL:TSP143;rubbish",
+            {"MFG": "Star", "CMD": "STAR", "MDL": "TSP143"},
+        ),
+    ],
+)
+def test_an_ieee_1284_id_is_read(text: str, fields: dict[str, str]) -> None:
+    assert ieee1284(text) == fields
+
+
+@pytest.mark.parametrize(
+    ("vid", "classes", "id_1284", "expected"),
+    [
+        (0x04B8, NONE, {}, ("Epson receipt printer", "escpos", "epson-tm")),
+        (
+            0x04B8,
+            {7},
+            {"MFG": "EPSON", "MDL": "TM-T20", "CMD": "ESC/POS"},
+            ("EPSON TM-T20", "escpos", "epson-tm"),
+        ),
+        (0x0416, {7}, {"MFG": "POS", "MDL": "80", "CMD": "ESC/POS"}, ("POS 80", "escpos", "plain")),
+        (0x0519, {7}, {"MFG": "Star", "MDL": "TSP143", "CMD": "STAR"}, ("Star TSP143", None, "plain")),
+        (0x03F0, {7}, {"MFG": "HP", "MDL": "LaserJet", "CMD": "PCL"}, ("HP LaserJet", None, "plain")),
+        (0x03F0, {7}, {}, ("printer", None, "plain")),
+        (0x08E6, {0x0B}, {}, ("smart-card reader", None, "plain")),
+    ],
+)
+def test_what_is_recognised(
+    vid: int, classes: set[int], id_1284: dict[str, str], expected: tuple[str, str | None, str]
+) -> None:
+    found = recognise(vid, frozenset(classes), id_1284)
+    assert found is not None
+    assert (found.what, found.driver, found.profile) == expected
+
+
+def test_a_keyboard_is_none_of_ours() -> None:
+    assert recognise(0x046D, frozenset({3}), {}) is None
