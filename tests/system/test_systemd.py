@@ -1,0 +1,86 @@
+"""What an installed terminal gets from systemd/, judged by systemd itself."""
+
+from __future__ import annotations
+
+import configparser
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from agent.config_file import load
+
+pytestmark = pytest.mark.system
+
+SYSTEMD = Path(__file__).parents[2] / "systemd"
+UNIT = SYSTEMD / "tillwatch.service"
+PROGRAM = "/opt/tillwatch/bin/tillwatch"
+EXPOSURE_MOST = 2.0
+RUN_S = 30
+
+needs_analyze = pytest.mark.skipif(
+    shutil.which("systemd-analyze") is None, reason="systemd-analyze is not installed"
+)
+needs_sysusers = pytest.mark.skipif(
+    shutil.which("systemd-sysusers") is None, reason="systemd-sysusers is not installed"
+)
+
+
+def run(*command: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(command, capture_output=True, text=True, timeout=RUN_S, check=False)
+
+
+@needs_analyze
+def test_the_unit_has_no_key_that_systemd_does_not_know(tmp_path: Path) -> None:
+    # Its program is not installed here, so another stands in its place.
+    copy = tmp_path / UNIT.name
+    copy.write_text(UNIT.read_text().replace(PROGRAM, sys.executable))
+    result = run("systemd-analyze", "verify", "--man=no", str(copy))
+    about_it = [line for line in result.stderr.splitlines() if "tillwatch" in line]
+    assert about_it == [], "systemd-analyze returns 0 for unknown keys, so its words count"
+
+
+@needs_analyze
+def test_the_unit_is_hardened() -> None:
+    result = run("systemd-analyze", "security", "--offline=yes", str(UNIT))
+    exposure = re.search(r"Overall exposure level for \S+: (\d+\.\d+)", result.stdout)
+    assert exposure is not None, result.stderr
+    assert float(exposure[1]) <= EXPOSURE_MOST
+
+
+@needs_sysusers
+def test_its_user_can_be_made() -> None:
+    result = run("systemd-sysusers", "--dry-run", str(SYSTEMD / "sysusers.d/tillwatch.conf"))
+    assert "tillwatch" in result.stdout + result.stderr
+    assert result.returncode == 0
+
+
+def test_what_the_daemon_relies_on() -> None:
+    unit = configparser.ConfigParser(strict=False, interpolation=None)
+    unit.optionxform = str  # type: ignore[assignment,method-assign]  # keys keep their case
+    unit.read_string(UNIT.read_text())
+    service = unit["Service"]
+    assert service["Type"] == "notify"
+    assert float(service["WatchdogSec"]) >= 10, "the daemon tells it each second"
+    assert service["StateDirectory"] == service["RuntimeDirectory"] == "tillwatch"
+    assert unit["Unit"]["StartLimitIntervalSec"] == "0"
+    assert service["ExecStart"].startswith(f"{PROGRAM} run ")
+
+
+def test_the_sample_configuration_is_one() -> None:
+    config = load(SYSTEMD / "tillwatch.toml", {"STATE_DIRECTORY": "/var/lib/tillwatch"})
+    assert config.terminal.id == "T-0001"
+    assert config.mqtt.tls
+
+
+def test_its_device_block_is_one(tmp_path: Path) -> None:
+    text = (SYSTEMD / "tillwatch.toml").read_text()
+    start = text.index("# [[device]]")
+    block = "\n".join(line.removeprefix("# ") for line in text[start:].splitlines())
+    path = tmp_path / "tillwatch.toml"
+    path.write_text(text[:start] + block)
+    (device,) = load(path, {"STATE_DIRECTORY": "/var/lib/tillwatch"}).devices
+    assert (device.id, device.driver, device.access) == ("receipt", "escpos", "passive")
