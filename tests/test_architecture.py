@@ -1,0 +1,245 @@
+"""Who may import whom, read from the sources; and what the daemon must not carry."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from fnmatch import fnmatch
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+PACKAGES = ("agent", "drivers", "simulator")
+LINES_MOST = 400
+
+
+@dataclass(frozen=True, slots=True)
+class Import:
+    """One module that a file imports. `lazy`: inside a function, or for the type checker alone."""
+
+    file: str
+    line: int
+    module: str
+    lazy: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """Files `where` (but not `but`) import none of `never`, save what matches `save`.
+
+    All are patterns: of paths, and of dotted module names. A lazy import is allowed to `lazily`.
+    """
+
+    why: str
+    where: str
+    never: tuple[str, ...]
+    save: tuple[str, ...] = ()
+    but: tuple[str, ...] = ()
+    lazily: tuple[str, ...] = ()
+
+    def broken_by(self, found: Import) -> bool:
+        return (
+            fnmatch(found.file, self.where)
+            and not _any(found.file, self.but)
+            and _within(found.module, self.never)
+            and not _within(found.module, self.save)
+            and not (found.lazy and _any(found.file, self.lazily))
+        )
+
+
+SERIAL_USB = ("serial", "usb", "smartcard", "hid")
+IO = ("serial", "usb", "smartcard", "hid", "socket", "time", "threading", "select", "selectors", "os", "io")
+
+RULES = (
+    Rule("drivers know nobody", "drivers/*", ("agent", "simulator")),
+    Rule(
+        "only the demo knows the simulator, and loads it when asked",
+        "agent/*",
+        ("simulator",),
+        lazily=("agent/cli/demo*.py",),
+    ),
+    Rule(
+        "the simulator takes names and numbers from drivers, never a codec",
+        "simulator/*",
+        ("drivers",),
+        save=("drivers.*.consts", "drivers.consts"),
+    ),
+    Rule(
+        "only fleet and scenario speak to a broker, and load that when asked",
+        "simulator/*",
+        ("agent",),
+        lazily=("simulator/fleet*.py", "simulator/scenario*.py"),
+    ),
+    Rule(
+        "and of the agent they use no more",
+        "simulator/*",
+        ("agent",),
+        save=("agent.messages", "agent.uplink"),
+    ),
+    Rule("consts stand alone", "drivers/*/consts.py", PACKAGES),
+    Rule(
+        "wire stands on consts alone",
+        "drivers/*/wire.py",
+        PACKAGES,
+        save=("drivers.*.consts", "drivers.errors", "drivers.api"),
+    ),
+    Rule("wire is sans-IO", "drivers/*/wire.py", IO),
+    Rule(
+        "serial, USB and smart-card packages stay in the links",
+        "*",
+        SERIAL_USB,
+        but=("drivers/link/*", "simulator/doors/*"),
+    ),
+    Rule("of these, the simulator's doors use USB only", "simulator/doors/*", SERIAL_USB, save=("usb",)),
+    Rule("X packages stay in one file", "*", ("Xlib", "mss"), but=("drivers/screen/x11.py",)),
+    Rule(
+        "psutil stays with the host and the till program",
+        "*",
+        ("psutil",),
+        but=("drivers/host/*", "drivers/app/*"),
+    ),
+    Rule("paho stays in the uplink", "*", ("paho",), but=("agent/uplink/*",)),
+    Rule(
+        "click stays in the command lines",
+        "*",
+        ("click",),
+        but=("agent/cli/*", "simulator/cli*.py", "simulator/cli/*"),
+    ),
+    Rule("threads, not asyncio", "*", ("asyncio",), but=("agent/cli/demo*.py",)),
+    Rule("developers' tools are no part of the product", "*", ("pydantic", "hypothesis", "pytest", "tests")),
+    Rule("numpy is too big for a terminal", "*", ("numpy",)),
+)
+
+TOO_HEAVY = ("click", "asyncio", "numpy", "rich", "pydantic", "amqtt", "simulator")
+"""What the daemon's process must not load: each costs memory on every terminal."""
+
+
+def _any(path: str, patterns: tuple[str, ...]) -> bool:
+    return any(fnmatch(path, pattern) for pattern in patterns)
+
+
+def _within(module: str, patterns: tuple[str, ...]) -> bool:
+    """Whether the module or a package around it matches."""
+    parts = module.split(".")
+    names = [".".join(parts[: n + 1]) for n in range(len(parts))]
+    return any(fnmatch(name, pattern) for name in names for pattern in patterns)
+
+
+@cache
+def sources() -> dict[str, ast.Module]:
+    paths = sorted(path for package in PACKAGES for path in (ROOT / package).rglob("*.py"))
+    return {str(path.relative_to(ROOT)): ast.parse(path.read_text("utf-8")) for path in paths}
+
+
+@cache
+def imports() -> tuple[Import, ...]:
+    return tuple(found for file, tree in sources().items() for found in imports_of(file, tree))
+
+
+def imports_of(file: str, tree: ast.AST, *, lazy: bool = False) -> Iterator[Import]:
+    for node in ast.iter_child_nodes(tree):
+        if isinstance(node, ast.Import):
+            for alias in node.names:
+                yield Import(file, node.lineno, alias.name, lazy)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{file}:{node.lineno}: imports are absolute here"
+            assert node.module is not None
+            for alias in node.names:
+                inner = f"{node.module}.{alias.name}"
+                yield Import(file, node.lineno, inner if is_module(inner) else node.module, lazy)
+        else:
+            later = isinstance(node, ast.FunctionDef | ast.Lambda) or is_for_types(node)
+            yield from imports_of(file, node, lazy=lazy or later)
+
+
+def is_module(dotted: str) -> bool:
+    """Whether a name of ours is a module, not something in one."""
+    path = ROOT / dotted.replace(".", "/")
+    return path.with_suffix(".py").is_file() or (path / "__init__.py").is_file()
+
+
+def is_for_types(node: ast.AST) -> bool:
+    return isinstance(node, ast.If) and ast.unparse(node.test).endswith("TYPE_CHECKING")
+
+
+@pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.why)
+def test_imports(rule: Rule) -> None:
+    broken = [f"{i.file}:{i.line} imports {i.module}" for i in imports() if rule.broken_by(i)]
+    assert broken == [], rule.why
+
+
+@pytest.mark.parametrize(
+    ("file", "text", "why"),
+    [
+        ("drivers/printer/x/driver.py", "from agent import config", "drivers know nobody"),
+        ("agent/daemon.py", "def f():\n import simulator.faults", "only the demo knows"),
+        ("agent/cli/demo.py", "import simulator.counter", "only the demo knows"),
+        ("simulator/devices/x.py", "from drivers.printer.escpos import wire", "the simulator takes names"),
+        ("simulator/counter.py", "import agent.messages", "only fleet and scenario"),
+        ("simulator/scenario.py", "import agent.uplink.watcher", "only fleet and scenario"),
+        ("simulator/scenario.py", "def f():\n import agent.daemon", "and of the agent"),
+        ("drivers/printer/x/consts.py", "import drivers.api", "consts stand alone"),
+        ("drivers/printer/x/wire.py", "import drivers.link.serial", "wire stands on consts"),
+        ("drivers/printer/x/wire.py", "from time import monotonic", "wire is sans-IO"),
+        ("drivers/reader/x/driver.py", "import serial", "serial, USB"),
+        ("simulator/doors/usb.py", "import serial", "of these"),
+        ("agent/watch/worker.py", "import psutil", "psutil stays"),
+        ("agent/daemon.py", "from paho.mqtt import client", "paho stays"),
+        ("agent/daemon.py", "import click", "click stays"),
+    ],
+)
+def test_the_rules_can_fail(file: str, text: str, why: str) -> None:
+    (rule,) = [rule for rule in RULES if rule.why.startswith(why)]
+    assert any(rule.broken_by(found) for found in imports_of(file, ast.parse(text)))
+
+
+@pytest.mark.parametrize(
+    ("file", "text"),
+    [
+        ("agent/cli/demo.py", "def demo():\n import simulator.counter"),
+        ("simulator/scenario.py", "def play():\n from agent.uplink import watcher"),
+        ("simulator/devices/escpos.py", "from drivers.printer.escpos import consts"),
+        ("simulator/devices/escpos.py", "from drivers.printer.escpos.consts import DLE"),
+        ("drivers/printer/x/wire.py", "from drivers.printer.x.consts import DLE\nimport enum"),
+        ("drivers/link/serial.py", "import serial, os, select"),
+        ("drivers/host/vitals.py", "def f():\n import psutil"),
+        ("simulator/doors/usb.py", "import usb.backend"),
+    ],
+)
+def test_what_the_rules_allow(file: str, text: str) -> None:
+    found = list(imports_of(file, ast.parse(text)))
+    assert [rule.why for rule in RULES for one in found if rule.broken_by(one)] == []
+
+
+@pytest.mark.parametrize("file", sources())
+def test_a_file_holds_one_idea(file: str) -> None:
+    lines = len((ROOT / file).read_text("utf-8").splitlines())
+    assert lines <= LINES_MOST, f"{file} has {lines} lines; split it"
+
+
+@pytest.mark.parametrize("file", [file for file in sources() if not Path(file).name.startswith("_")])
+def test_a_module_says_what_it_is(file: str) -> None:
+    assert ast.get_docstring(sources()[file]), f"{file} has no docstring"
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_packages_are_packages(package: str) -> None:
+    folders = {path.parent for path in (ROOT / package).rglob("*.py")}
+    assert [str(folder) for folder in folders if not (folder / "__init__.py").is_file()] == []
+
+
+@pytest.mark.system
+def test_the_daemon_loads_nothing_heavy() -> None:
+    program = (
+        "import sys, agent.daemon, drivers.host.driver, drivers.printer.escpos.driver, drivers.link.serial\n"
+        f"print(*sorted(set({TOO_HEAVY!r}) & {{name.partition('.')[0] for name in sys.modules}}))"
+    )
+    loaded = subprocess.run(
+        [sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, timeout=30, check=True
+    )
+    assert loaded.stdout.split() == []
