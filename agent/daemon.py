@@ -60,7 +60,6 @@ class Daemon:
         self._stuck: set[str] = set()
         state_dir = config.agent.state_dir
         state_dir.mkdir(parents=True, exist_ok=True)
-        self._outbox = Outbox(state_dir / OUTBOX_NAME, clock=self._clock)
         self._synced = config.agent.clock == "trusted"
         stamper = Stamper(
             site=config.terminal.site,
@@ -69,10 +68,9 @@ class Daemon:
             up_s=lambda: time.clock_gettime(time.CLOCK_BOOTTIME),
             synced=lambda: self._synced,
         )
+        self._outbox = Outbox(state_dir / OUTBOX_NAME, stamper=stamper)
         self._writer = Writer(
-            self._outbox,
-            stamper=stamper,
-            on_trouble=lambda trouble: self._post(lambda: self._storage(trouble)),
+            self._outbox, on_trouble=lambda trouble: self._post(lambda: self._storage(trouble))
         )
         self._uplink = Uplink(config, self._outbox, stamper, self._note_uplink)
         diagnosis = Diagnosis(CATALOGUE, self._clock)

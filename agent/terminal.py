@@ -81,8 +81,7 @@ class Terminal:
         self._health: Health | None = None
         self._health_at_s = now_s
         self._metric_due_s = now_s + config.agent.metric_s
-        slowest_s = max((d.poll_s for d in self._devices.values()), default=0.0)
-        self._health_latest_s = now_s + POLLS_BEFORE_HEALTH * slowest_s
+        self._started_s = now_s
         self._log = logging.getLogger("tillwatch.terminal")
 
     # -- what comes in -----------------------------------------------------------------------------
@@ -136,7 +135,7 @@ class Terminal:
             self._health_at_s + self._config.agent.health_refresh_s,
         ]
         if self._health is None:
-            moments.append(self._health_latest_s)
+            moments += [self._latest_s(watched) for watched in self._devices.values() if not watched.last]
         due_s = self._diagnosis.next_due_s()
         if due_s is not None:
             moments.append(due_s)
@@ -176,14 +175,18 @@ class Terminal:
 
     def _summarise(self) -> Health | None:
         """The terminal's health, or None before every device had its chance to say something."""
-        heard_of_all = all(watched.last is not None for watched in self._devices.values())
-        if not heard_of_all and self._clock.monotonic_s() < self._health_latest_s:
-            return self._health
+        now_s = self._clock.monotonic_s()
+        if any(watched.last is None and now_s < self._latest_s(watched) for watched in self._devices.values()):
+            return None
         return summarise(
             {device: watched.last for device, watched in self._devices.items()},
             self._diagnosis.open_faults(),
             refresh_s=self._config.agent.health_refresh_s,
         )
+
+    def _latest_s(self, watched: Watched) -> float:
+        """When a device that said nothing is waited for no longer."""
+        return self._started_s + POLLS_BEFORE_HEALTH * watched.poll_s
 
     def _report(self, device: str, watched: Watched, seen: Observation) -> DeviceReport:
         return DeviceReport(
