@@ -1,0 +1,111 @@
+"""`tillwatch-sim`: serve a simulated device, change it while it runs, or run a whole counter."""
+
+from __future__ import annotations
+
+import json
+import signal
+import sys
+from pathlib import Path
+from typing import NoReturn
+
+import click
+
+from simulator.control import ControlError, tell
+from simulator.devices.device import BadSetting
+from simulator.doors.door import DoorError
+from simulator.loop import Loop
+from simulator.station import Plan, Station
+
+_BAD_USAGE, _UNREACHABLE = 2, 4
+_PATH = click.Path(path_type=Path)
+
+
+def fail(error: Exception, code: int) -> NoReturn:
+    click.echo(f"tillwatch-sim: {error}", err=True)
+    sys.exit(code)
+
+
+def stop_on_signals(loop: Loop) -> None:
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda _number, _frame: loop.stop())
+
+
+@click.group()
+def main() -> None:
+    """Simulated devices that speak real bytes over real ttys and sockets."""
+
+
+@main.command()
+@click.argument("model")
+@click.option(
+    "--at",
+    "doors",
+    multiple=True,
+    required=True,
+    metavar="DOOR",
+    help="tty:PATH[?baud=115200] or tcp:HOST:PORT",
+)
+@click.option("--set", "settings", multiple=True, metavar="KNOB=VALUE", help="turn a knob first")
+@click.option(
+    "--fault", "faults", multiple=True, metavar="SPEC", help="a fault from the start, such as mute@3+5"
+)
+@click.option(
+    "--control", type=_PATH, metavar="SOCKET", help="where `tell` reaches it; appears when all doors are open"
+)
+@click.option("--seed", default=0, help="makes a run with random faults repeatable")
+@click.option("--transcript", type=_PATH, metavar="FILE", help="what passed, in hex, with times")
+@click.option("--printed", type=_PATH, metavar="FILE", help="each byte that was printed, as it came")
+@click.option(
+    "--log", type=_PATH, metavar="FILE", help="each change of knobs and faults, one JSON object a line"
+)
+def serve(
+    *,
+    model: str,
+    doors: tuple[str, ...],
+    settings: tuple[str, ...],
+    faults: tuple[str, ...],
+    control: Path | None,
+    seed: int,
+    transcript: Path | None,
+    printed: Path | None,
+    log: Path | None,
+) -> None:
+    """Serve one device (escpos, host) until stopped; prints its state when it is ready."""
+    plan = Plan(
+        model=model,
+        doors=doors,
+        settings=[*settings, *(f"fault={fault}" for fault in faults)],
+        control=control,
+        seed=seed,
+        transcript=transcript,
+        printed=printed,
+        log=log,
+    )
+    loop = Loop()
+    stop_on_signals(loop)
+    try:
+        station = Station(plan, loop)
+    except (BadSetting, DoorError, OSError) as error:
+        fail(error, _BAD_USAGE)
+    try:
+        station.open()
+        click.echo(json.dumps(station.tell(())))
+        loop.run()
+    except (DoorError, ControlError) as error:
+        fail(error, _UNREACHABLE)
+    finally:
+        station.close()
+        loop.close()
+
+
+@main.command("tell")
+@click.argument("socket", type=_PATH)
+@click.argument("settings", nargs=-1, metavar="[KNOB=VALUE|fault=SPEC]...")
+def tell_command(socket: Path, settings: tuple[str, ...]) -> None:
+    """Change a running device; prints its state as JSON once the change is in force."""
+    try:
+        click.echo(json.dumps(tell(socket, settings)))
+    except BadSetting as error:
+        fail(error, _BAD_USAGE)
+    except ControlError as error:
+        fail(error, _UNREACHABLE)

@@ -1,0 +1,43 @@
+"""The contract of a door: where a host finds a served device. An edge: real files, ttys and sockets."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+
+class DoorError(Exception):
+    """A door that cannot be opened: one line with what, where and what to do."""
+
+
+class Inside(Protocol):
+    """The device's side of a door."""
+
+    def deliver(self, data: bytes, now_s: float) -> None: ...
+    def room(self) -> int:
+        """How many bytes the device takes now; 0 while it is busy."""
+        ...
+
+    def intake_bytes_s(self) -> float | None:
+        """How fast, where the door has no speed of its own."""
+        ...
+
+
+class Door(Protocol):
+    """One door; the loop calls `tick`, and `next_s` says when it must again."""
+
+    def open(self, inside: Inside, now_s: float) -> None: ...
+    def address(self) -> str:
+        """As a host reaches it, a chosen port included."""
+        ...
+
+    def follow(self, *, plugged: bool, powered: bool, now_s: float) -> None:
+        """Show the cable's and the power's state to the host."""
+        ...
+
+    def put(self, data: bytes, now_s: float) -> None:
+        """Bytes for the host."""
+        ...
+
+    def tick(self, now_s: float) -> None: ...
+    def next_s(self, now_s: float) -> float | None: ...
+    def close(self) -> None: ...
