@@ -2,7 +2,7 @@
 
 A body is one of these dataclasses. `Stamper.stamp` puts the envelope around it; for an `event`
 or a `result` the outbox then adds `stream` and `seq` in the transaction that stores the row.
-JSON Schema and AsyncAPI in docs/ are generated from these types (`tests/schema.py`).
+JSON Schema and AsyncAPI in docs/ are generated from these types (`tests/tools/docs.py`).
 Times are RFC 3339 in UTC with milliseconds.
 """
 
@@ -18,7 +18,7 @@ from typing import Any, Literal
 
 from drivers.api import Clock, Json, Power, VerifiedBy
 
-SCHEMA = "tillwatch/1"
+SCHEMA: Literal["tillwatch/1"] = "tillwatch/1"
 
 ClockState = Literal["synced", "unsynced"]
 Severity = Literal["critical", "major", "minor", "warning", "indeterminate"]
@@ -29,6 +29,22 @@ FaultChange = Literal[
 ]
 Sale = Literal["yes", "no", "unknown"]
 SelftestResult = Literal["passed", "failed", "untested"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Envelope:
+    """Around every body: which message this is, and where and when it was made.
+
+    `boot` is the kernel's boot id, `up_ms` the time since then; `at` is right if `clock` is synced.
+    """
+
+    schema: Literal["tillwatch/1"] = SCHEMA
+    id: str
+    site: str
+    boot: str
+    up_ms: int
+    at: str
+    clock: ClockState
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -227,15 +243,15 @@ class Stamper:
 
     def stamp(self, body: Body, *, as_of: int | None = None) -> dict[str, Json]:
         """Envelope and body in one flat object; `as_of` for all that is no event or result."""
-        message: dict[str, Json] = {
-            "schema": SCHEMA,
-            "id": new_id(),
-            "site": self.site,
-            "boot": self.boot,
-            "up_ms": int(self.up_s() * 1000),
-            "at": rfc3339(self.clock.wall_s()),
-            "clock": "synced" if self.synced() else "unsynced",
-        }
+        envelope = Envelope(
+            id=new_id(),
+            site=self.site,
+            boot=self.boot,
+            up_ms=int(self.up_s() * 1000),
+            at=rfc3339(self.clock.wall_s()),
+            clock="synced" if self.synced() else "unsynced",
+        )
+        message: dict[str, Json] = plain(envelope)
         if as_of is not None:
             message["as_of"] = as_of
         message.update(plain(body))
