@@ -60,6 +60,8 @@ def test_each_block_can_be_pasted(tmp_path: Path) -> None:
 def test_for_a_technician(tmp_path: Path) -> None:
     machine = counter(tmp_path)
     machine.process(500, "ModemManager", "/dev/ttyUSB1")
+    device = machine.usb("1-5", "04b8:0e28", manufacturer="EPSON", product="TM-T20III")
+    machine.acm_tty(device, "ttyACM0", None)
     shown = run("--sysfs", str(tmp_path)).stdout
     assert "/dev/ttyUSB0  (ch341-uart)  USB Serial [1a86:7523]" in shown
     assert "a QinHeng (CH340) serial adapter; what is behind it does not show" in shown
@@ -67,6 +69,7 @@ def test_for_a_technician(tmp_path: Path) -> None:
     assert "/dev/usb/lp0: open in till (pid 412)" in shown
     assert 'link = "serial:/dev/serial/by-id/usb-FTDI_FT232R_USB_UART_A10K5XYZ-if00-port0"' in shown
     assert "nobody has it open" in shown
+    assert "Epson receipt printer, by its USB vendor 04b8" in shown
 
 
 def test_a_printer_that_nothing_here_speaks_to(tmp_path: Path) -> None:

@@ -91,6 +91,15 @@ def test_without_udev_only_the_node_is_left(tmp_path: Path) -> None:
     assert "may change" in stable.why
 
 
+def test_a_built_in_port_that_udev_knows_by_its_path(tmp_path: Path) -> None:
+    machine = counter(tmp_path)
+    link = machine.root / "dev/serial/by-path/platform-serial8250"
+    link.symlink_to("../../ttyS0")
+    ports = serial_ports(tmp_path)
+    stable = stable_name(ports[0], ports)
+    assert (stable.path, stable.by) == ("/dev/serial/by-path/platform-serial8250", "by-path")
+
+
 def test_a_printer_with_a_virtual_port_is_recognised_on_it(tmp_path: Path) -> None:
     machine = Machine(tmp_path)
     device = machine.usb("1-1", "04b8:0e28", serial="X4ZK", manufacturer="EPSON", product="TM-T20III")
@@ -118,6 +127,7 @@ def test_who_has_a_node_open(tmp_path: Path) -> None:
     machine = counter(tmp_path)
     machine.process(500, "modem-manager", "/dev/ttyUSB0")
     machine.process(600, "gone").joinpath("fd").rmdir()
+    (machine.root / "proc/self").mkdir()
     held = holders(["/dev/usb/lp0", "/dev/ttyUSB0", "/dev/ttyUSB1"], tmp_path)
     assert held.by_node == {
         "/dev/usb/lp0": (Holder(412, "till"),),
