@@ -109,3 +109,7 @@ def tell_command(socket: Path, settings: tuple[str, ...]) -> None:
         fail(error, _BAD_USAGE)
     except ControlError as error:
         fail(error, _UNREACHABLE)
+
+
+if __name__ == "__main__":
+    main()

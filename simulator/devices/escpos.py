@@ -245,6 +245,8 @@ class EscposPrinter:
         command, given = token.command, token.parameters
         if command is None or command.role is Role.PRINTS:
             self._print(token)
+        elif not token.whole:
+            return  # no setting or question is that long
         elif command.role is Role.AUTO_STATUS:
             self._automatic_status(given[0])
         elif command.role is Role.QUERY:

@@ -31,6 +31,7 @@ class Token:
 
     command: Command | None
     data: bytes
+    whole: bool = True  #: False: a piece of a command too long to be held
 
     @property
     def name(self) -> str:
@@ -115,13 +116,13 @@ class CommandStream:
                 tokens.append(taken)
         return tokens
 
-    def _take(self, command: Command | None, count: int) -> Token:
-        token = Token(command, bytes(self._held[:count]))
+    def _take(self, command: Command | None, count: int, *, whole: bool = True) -> Token:
+        token = Token(command, bytes(self._held[:count]), whole)
         del self._held[:count]
         return token
 
     def _piece(self) -> Token:
-        token = self._take(self._running, min(self._rest, len(self._held)))
+        token = self._take(self._running, min(self._rest, len(self._held)), whole=False)
         self._rest -= len(token.data)
         if not self._rest:
             self._running = None

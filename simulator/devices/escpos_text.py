@@ -41,6 +41,8 @@ class Rendering:
     def text(self, token: Token) -> str:
         if token.command is None:
             return token.data.decode("gb18030" if self._wide else self._page, "replace")
+        if not token.whole:
+            return ""
         if token.name == "GS ( k":
             return self._symbol(token.parameters[2:])
         return _LOOKS.get(token.name, _nothing)(token.parameters)
