@@ -37,8 +37,9 @@ Generated from `agent/diagnosis/catalogue.py` by `make docs`; edit that instead.
 
 A condition that stays true for *on* seconds raises its fault; one that stays false for *off* seconds clears
 it. Unknown does neither. While a cause of the same device lasts, a fault is not raised; one raised before
-stays and names its cause. Raised {raises} times within {window_s:g} s (turning true again before it is cleared
-counts), a fault is marked chattering; it stays raised, and is cleared after {quiet_s:g} s without a change.
+stays and names its cause. Raised {raises} times within {window_s:g} s (turning true again before it is
+cleared counts), a fault is marked chattering; it stays raised, and is cleared after {quiet_s:g} s without a
+change.
 
 Layer: whose trouble it is, the agent's own, the link's, the device's or the host's.
 
