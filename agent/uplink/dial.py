@@ -1,0 +1,186 @@
+"""The way to the broker: name lookup, TCP, TLS, within a deadline; certificates are read at each attempt."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import ssl
+import threading
+import time
+from collections.abc import Callable
+
+from agent.config import Mqtt
+from agent.uplink.reasons import Trouble, Troubled
+
+X509_EXPIRED = 10
+X509_NOT_YET_VALID = 9
+X509_HOSTNAME_MISMATCH = 62
+X509_IP_MISMATCH = 64
+_BY_VERIFY_CODE = {
+    X509_EXPIRED: "tls_expired",
+    X509_NOT_YET_VALID: "tls_not_yet_valid",
+    X509_HOSTNAME_MISMATCH: "tls_wrong_name",
+    X509_IP_MISMATCH: "tls_wrong_name",
+}
+"""X509_V_ERR_* of openssl-verification-options(1); all other codes mean that the chain is not trusted."""
+
+
+class Dialling:
+    """One attempt, in a thread of its own: a name lookup knows no deadline.
+
+    `done` is called from that thread. `take` gives the socket (non-blocking is up to the caller) or raises
+    `Troubled`; None while it runs. An abandoned attempt closes what it may still get.
+    """
+
+    def __init__(self, mqtt: Mqtt, timeout_s: float, done: Callable[[], None]) -> None:
+        self._mqtt = mqtt
+        self._ends_s = time.monotonic() + timeout_s
+        self._done = done
+        self._lock = threading.Lock()
+        self._stage = "dns"
+        self._abandoned = False
+        self._outcome: socket.socket | Trouble | None = None
+        self._thread = threading.Thread(target=self._run, name="dial", daemon=True)
+        self._thread.start()
+
+    def take(self) -> socket.socket | None:
+        with self._lock:
+            if isinstance(self._outcome, Trouble):
+                raise Troubled(self._outcome)
+            return self._outcome
+
+    def overdue(self) -> bool:
+        return time.monotonic() >= self._ends_s
+
+    def running(self) -> bool:
+        return self._thread.is_alive()
+
+    def abandon(self) -> Trouble:
+        """Give up waiting; what it waited for."""
+        with self._lock:
+            self._abandoned = True
+            if isinstance(self._outcome, socket.socket):
+                self._outcome.close()
+            word = "dns" if self._stage == "dns" else "timeout"
+            return Trouble(word, f"no answer to {self._stage} in time")
+
+    def _run(self) -> None:
+        try:
+            outcome: socket.socket | Trouble = self._connect()
+        except Troubled as troubled:
+            outcome = troubled.trouble
+        with self._lock:
+            if self._abandoned and isinstance(outcome, socket.socket):
+                outcome.close()
+            self._outcome = outcome
+        self._done()
+
+    def _connect(self) -> socket.socket:
+        context = tls_context(self._mqtt) if self._mqtt.tls else None
+        sock = self._connect_tcp()
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        if context is None:
+            return sock
+        self._stage = "tls"
+        try:
+            sock.settimeout(self._left_s())
+            return context.wrap_socket(sock, server_hostname=self._mqtt.host)
+        except (OSError, ValueError) as error:
+            sock.close()
+            raise Troubled(tls_trouble(error)) from error
+
+    def _connect_tcp(self) -> socket.socket:
+        try:
+            addresses = socket.getaddrinfo(self._mqtt.host, self._mqtt.port, type=socket.SOCK_STREAM)
+        except (OSError, UnicodeError) as error:
+            raise Troubled(Trouble("dns", f"{self._mqtt.host}: {error}")) from error
+        self._stage = "tcp"
+        failure: OSError | None = None
+        for family, kind, number, _name, address in addresses:
+            sock = socket.socket(family, kind, number)
+            try:
+                sock.settimeout(self._left_s())
+                sock.connect(address)
+            except OSError as error:
+                sock.close()
+                failure = error
+            else:
+                return sock
+        raise Troubled(_tcp_trouble(failure)) from failure
+
+    def _left_s(self) -> float:
+        return max(0.01, self._ends_s - time.monotonic())
+
+
+def tls_context(mqtt: Mqtt) -> ssl.SSLContext:
+    """TLS 1.2 or later, the configured CA alone where one is configured, our certificate if we have one."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    try:
+        if mqtt.ca_file is not None:
+            context.load_verify_locations(mqtt.ca_file)
+        else:
+            context.load_default_certs()
+        if mqtt.cert_file is not None:
+            context.load_cert_chain(mqtt.cert_file, mqtt.key_file, password=_no_password)
+    except (OSError, ValueError) as error:
+        files = ", ".join(str(f) for f in (mqtt.ca_file, mqtt.cert_file, mqtt.key_file) if f is not None)
+        raise Troubled(Trouble("files", f"{files}: {error}")) from error
+    return context
+
+
+def password(mqtt: Mqtt) -> str | None:
+    """The password as its file has it now, without the line's end."""
+    if mqtt.password_file is None:
+        return None
+    try:
+        return mqtt.password_file.read_text(encoding="utf-8").rstrip("\r\n")
+    except (OSError, UnicodeError) as error:
+        raise Troubled(Trouble("files", f"{mqtt.password_file}: {error}")) from error
+
+
+def tls_trouble(error: Exception) -> Trouble:
+    """A handshake that failed, in one word."""
+    if isinstance(error, ssl.SSLCertVerificationError):
+        word = _BY_VERIFY_CODE.get(error.verify_code, "tls_unknown_ca")
+        return Trouble(word, error.verify_message)
+    if isinstance(error, TimeoutError):
+        return Trouble("timeout", "no answer to tls in time")
+    return alert_trouble(str(error)) or Trouble("tls_failed", str(error))
+
+
+def alert_trouble(text: str) -> Trouble | None:
+    """The broker's word against our certificate; with TLS 1.3 it comes only after the handshake."""
+    # OpenSSL names the alerts of RFC 8446 section 6.2, as in TLSV1_ALERT_UNKNOWN_CA.
+    upper = text.upper().replace(" ", "_")
+    for alert in (
+        "CERTIFICATE_EXPIRED",
+        "CERTIFICATE_REQUIRED",
+        "CERTIFICATE_REVOKED",
+        "CERTIFICATE_UNKNOWN",
+        "BAD_CERTIFICATE",
+        "UNKNOWN_CA",
+        "ACCESS_DENIED",
+    ):
+        if "ALERT" in upper and alert in upper:
+            return Trouble("tls_refused", alert.lower().replace("_", " "))
+    return None
+
+
+def _tcp_trouble(error: OSError | None) -> Trouble:
+    if isinstance(error, ConnectionRefusedError):
+        return Trouble("absent", "connection refused")
+    if isinstance(error, TimeoutError):
+        return Trouble("timeout", "no answer to tcp in time")
+    return Trouble("unreachable", str(error))
+
+
+def _no_password() -> str:
+    # Without this, OpenSSL would ask for the passphrase on the terminal and wait for ever.
+    raise ValueError("the key is encrypted, and there is nobody to ask for its passphrase")
+
+
+def close_quietly(sock: socket.socket) -> None:
+    """Close a socket that may be broken already."""
+    with contextlib.suppress(OSError):
+        sock.close()
