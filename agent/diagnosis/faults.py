@@ -136,7 +136,7 @@ class Diagnosis:
                 track.value, track.since_s = value, now_s
                 if value is not None:
                     track.was_true = value
-            if value and track.open is None:
+            if value:
                 track.evidence = dict(evidence.get(name, {}))
 
     def advance(self) -> list[Change]:

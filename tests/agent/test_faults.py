@@ -69,6 +69,7 @@ def test_an_event_tells_all_of_its_fault(bench: Bench) -> None:
     assert (event.severity, event.advice, event.active) == ("major", "load_paper", True)
     assert event.evidence == {"raw": "7e"}
     assert (event.raised_at, event.cleared_at) == ("2026-09-21T14:13:20.500Z", None)
+    bench.diagnosis.observe("receipt", {"paper_end": True}, {"paper_end": {"raw": "32"}})
     bench.diagnosis.observe("receipt", {"paper_end": False})
     (cleared,) = bench.changes(BIT_OFF_S)
     assert cleared.event.occurrence == event.occurrence
@@ -212,6 +213,16 @@ def test_raises_that_were_cleared_in_between_count_too(bench: Bench) -> None:
     assert bench.sees(BIT_ON_S, paper_end=True) == ["raised paper_end", "chattering paper_end"]
 
 
+def test_being_told_a_little_late_does_not_hide_chattering(bench: Bench) -> None:
+    assert toggle(bench, 2.55, 4, "unplugged") == ["raised unplugged", "chattering unplugged"]
+
+
+def test_an_episode_that_is_over_does_not_count_for_the_next(bench: Bench) -> None:
+    toggle(bench, 0.05, 3, "unplugged")
+    assert bench.passes(10) == ["cleared unplugged"]
+    assert bench.sees(0, unplugged=True) == ["raised unplugged"]
+
+
 def test_slow_toggling_is_no_chattering(bench: Bench) -> None:
     assert toggle(bench, 3.0, 5, "paper_end") == ["raised paper_end", "cleared paper_end"] * 5
 
@@ -220,6 +231,14 @@ def test_going_unknown_and_back_is_no_raise(bench: Bench) -> None:
     bench.sees(0, unplugged=True)
     for _ in range(5):
         assert bench.sees(0.5, unplugged=None) + bench.sees(0.5, unplugged=True) == []
+
+
+def test_what_was_true_before_a_restart_is_no_new_raise(bench: Bench) -> None:
+    bench.sees(0, unplugged=True)
+    bench.restart()
+    bench.sees(1, unplugged=True)
+    assert toggle(bench, 1.0, 2, "unplugged") == []
+    assert bench.sees(0, unplugged=True) == []
 
 
 def test_the_mark_survives_a_restart(bench: Bench) -> None:
