@@ -49,6 +49,10 @@ _AT_ONCE: Mapping[Outcome, str] = {
 }
 """What one poll says beyond doubt, also of a device that never answered."""
 
+_OPEN = (Outcome.ANSWERED, Outcome.MISSED, Outcome.GARBLED)
+_WAY = ("unplugged", "unreachable", "held_by_other", "no_permission")
+"""What is certainly not so while the link is open."""
+
 _POWER: Mapping[str, Power] = {
     "unplugged": Power.OFF_OFFLINE,
     "unreachable": Power.OFF_OFFLINE,
@@ -70,7 +74,8 @@ class Judge:
         self._memory = memory
         self._missed: deque[Outcome] = deque(maxlen=POLLS)
         self._low_answers = 0
-        self._known = False  # anything can be said at all
+        self._known = False  # anything can be said of the device itself
+        self._open = False  # its link was open at the last poll
         self.kind: str | None = None  #: the one condition that holds now
         self.power = Power.UNKNOWN
 
@@ -86,6 +91,7 @@ class Judge:
 
     def feed(self, outcome: Outcome, power_line: bool | None = None) -> None:
         """One poll ended so; `power_line` is the DSR line at that moment."""
+        self._open = outcome in _OPEN
         if outcome is Outcome.ANSWERED:
             self._answered(power_line)
         elif outcome is Outcome.ABSENT:
@@ -100,7 +106,7 @@ class Judge:
     def conditions(self) -> dict[str, bool | None]:
         """Every condition possible over this link; None where it cannot be said."""
         if not self._known:
-            return dict.fromkeys(self._kinds)
+            return {kind: False if self._open and kind in _WAY else None for kind in self._kinds}
         if self.kind in _AT_ONCE.values():
             return {kind: True if kind == self.kind else None for kind in self._kinds}
         return {kind: kind == self.kind for kind in self._kinds}

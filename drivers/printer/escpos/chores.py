@@ -1,0 +1,151 @@
+"""What a printer is asked now and then while it is idle: who it is, its counters, whether it prints. Pure.
+
+These commands are worked off in line with print data, so a printer that is offline does not
+answer them, and that says nothing.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import deque
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+from drivers.learned import Learned
+from drivers.printer.escpos.consts import PROCESS_DONE, Counter, Info
+from drivers.printer.escpos.wire import ask_completion, ask_counter, ask_info
+
+IDENTITY_EACH_S = 86400.0
+COUNTERS_EACH_S = 3600.0
+PROBE_EACH_S = 60.0
+PROBE_ANSWER_S = 10.0
+
+IDENTITY: Mapping[Info, str] = {
+    Info.MAKER: "manufacturer",
+    Info.MODEL: "model",
+    Info.SERIAL: "serial",
+    Info.FIRMWARE: "firmware",
+}
+
+STATISTICS: Mapping[Counter, str] = {
+    Counter.LINES_FED: "ReceiptLineFeedCount",
+    Counter.CUTS: "PaperCutCount",
+    Counter.HOURS: "HoursPoweredCount",
+}
+"""UnifiedPOS names."""
+
+
+@dataclass(frozen=True, slots=True)
+class Chore:
+    """One question with a block answer, known to be answered or not by `name`."""
+
+    name: str
+    request: bytes
+    asks: Info | Counter
+
+
+@dataclass(slots=True)
+class Inventory:
+    """Identity and counters: what is due, and what came of it."""
+
+    learned: Learned
+    identity_wanted: bool
+    counters_wanted: bool
+    identity: dict[str, str] = field(default_factory=dict)
+    statistics: dict[str, float] = field(default_factory=dict)
+    _waiting: deque[Chore] = field(default_factory=deque)
+    _identity_due_s: float = -math.inf
+    _counters_due_s: float = -math.inf
+
+    def power_returned(self) -> None:
+        """Perhaps another device answers now."""
+        self._identity_due_s = -math.inf
+
+    def next(self, now_s: float) -> Chore | None:
+        """What to ask now, if anything."""
+        if self.identity_wanted and now_s >= self._identity_due_s:
+            self._identity_due_s = now_s + IDENTITY_EACH_S
+            self._want(Chore(f"info_{info.value}", ask_info(info), info) for info in IDENTITY)
+        if self.counters_wanted and now_s >= self._counters_due_s:
+            self._counters_due_s = now_s + COUNTERS_EACH_S
+            self._want(Chore(f"counter_{c.value}", ask_counter(c), c) for c in STATISTICS)
+        return self._waiting.popleft() if self._waiting else None
+
+    def _want(self, chores: Iterable[Chore]) -> None:
+        self._waiting.extend(
+            chore for chore in chores if chore not in self._waiting and not self.learned.refused(chore.name)
+        )
+
+    def unanswered(self, chore: Chore) -> None:
+        """Asked in vain while idle; asked again later until it counts as unsupported."""
+        if not self.learned.supported(chore.name):
+            self.learned.unanswered(chore.name)
+            self._want((chore,))
+
+    def answered(self, chore: Chore, body: bytes) -> bool:
+        """False if that is no answer to this question."""
+        if isinstance(chore.asks, Info):
+            text = body.decode("ascii", "replace").strip()
+            if not text or not text.isprintable():
+                return False
+            self.identity[IDENTITY[chore.asks]] = text
+        else:
+            if not (body.isdigit() and len(body) <= 10):
+                return False
+            self.statistics[STATISTICS[chore.asks]] = float(body)
+        self.learned.answered(chore.name)
+        return True
+
+
+@dataclass(slots=True)
+class Completion:
+    """The completion probe: does what was sent get printed? Its answer proves the whole way."""
+
+    learned: Learned
+    wanted: bool
+    stalled: bool | None = None
+    _count: int = 0
+    _token: bytes | None = None
+    _online_since_s: float = 0.0
+    _due_s: float = -math.inf
+
+    NAME = "completion"
+
+    def forget(self) -> None:
+        """The power or the link went: what was asked is lost."""
+        self._token = None
+        self.stalled = None
+
+    def due(self, now_s: float) -> bytes | None:
+        """The probe, if it is time and none is on its way."""
+        if not self.wanted or self._token or now_s < self._due_s or self.learned.refused(self.NAME):
+            return None
+        self._count = (self._count + 1) % 10_000
+        self._token = b"%04d" % self._count
+        self._online_since_s = now_s
+        self._due_s = now_s + PROBE_EACH_S
+        return ask_completion(self._token)
+
+    def hurry(self) -> None:
+        """Something was printed: probe at the next occasion."""
+        self._due_s = -math.inf
+
+    def answered(self, body: bytes) -> None:
+        """A process block came; it counts if it answers the present probe."""
+        if self._token is not None and body == bytes((PROCESS_DONE,)) + self._token:
+            self._token = None
+            self.stalled = False
+            self.learned.answered(self.NAME)
+
+    def look(self, now_s: float, *, idle: bool) -> None:
+        """Called at each poll: only a printer that was online all the time can have stalled."""
+        if self._token is None:
+            return
+        if not idle:
+            self._online_since_s = now_s
+        elif now_s - self._online_since_s >= PROBE_ANSWER_S:
+            if self.learned.supported(self.NAME):
+                self.stalled = True
+            else:
+                self.learned.unanswered(self.NAME)
+                self._token = None

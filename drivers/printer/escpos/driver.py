@@ -1,0 +1,258 @@
+"""The ESC/POS receipt printer.
+
+Each poll asks DLE EOT 1-4, the heartbeat. Automatic status, where the profile allows it, only
+makes changes known sooner: what it pushes is confirmed by a round of DLE EOT, and it is armed anew
+whenever it may have ended without a word.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from types import MappingProxyType
+
+from drivers.api import Condition, Deadline, DriverSpec, Json, Level, Observation, Occasion, Setup, Step
+from drivers.errors import Absent, LinkError, LinkLost
+from drivers.learned import Learned
+from drivers.printer.escpos import status
+from drivers.printer.escpos.chores import Completion, Inventory
+from drivers.printer.escpos.conversation import Conversation
+from drivers.printer.escpos.profiles import PROFILES
+from drivers.printer.escpos.selftest import Selftest
+from drivers.silence import KINDS, Judge, Outcome
+
+OPEN_S = 1.0  #: opening may take so long, if that is more than `reply_s`
+REOPEN_S = 0.3  #: how often the node of an unplugged device is looked for
+
+
+class EscposDriver:
+    """One printer; see `drivers.api.Driver`."""
+
+    def __init__(self, setup: Setup) -> None:
+        self._setup = setup
+        self._link = setup.link
+        self._clock = setup.clock
+        self._profile = PROFILES[setup.profile]
+        self._log = logging.getLogger(f"tillwatch.device.{setup.device}")
+        learned = Learned(setup.memory, setup.clock)
+        self._judge = Judge(
+            scheme=setup.link.scheme, proves_power=setup.link.proves_power, memory=setup.memory
+        )
+        self._inventory = Inventory(learned, self._profile.identity, self._profile.counters)
+        self._completion = Completion(learned, self._profile.completion)
+        self._talk = Conversation(setup, learned, asb=self._profile.asb, on_process=self._completion.answered)
+        level = setup.options.get("drawer_open_level")
+        self._drawer_open_level = level if isinstance(level, str) else None
+        self._kinds = (
+            *KINDS[setup.link.scheme],
+            *(("stalled",) if self._profile.completion else ()),
+            *status.CONDITIONS,
+        )
+        self._trouble: LinkError | None = None
+        self._missed_answers = self._garbled_answers = 0
+        self._heard_wall_s: float | None = None
+        self._read_wall_s = 0.0
+        self._known = {kind: Condition(value=None, wall_s=0.0) for kind in self._kinds}
+        self._told: object = None
+
+    # -- the contract ------------------------------------------------------------------------------
+
+    def poll(self, deadline: Deadline) -> Observation:
+        within = deadline.within(max(self._setup.poll_s, 3 * self._setup.reply_s))
+        outcome = self._attempt(within)
+        self._conclude(outcome)
+        if outcome is Outcome.ANSWERED:
+            self._do_chores(within)
+        if not self._link.held:
+            self._link.close()
+        return self._observe()
+
+    def listen(self, deadline: Deadline) -> Observation | None:
+        if not self._link.is_open():
+            return self._wait_closed(deadline)
+        self._talk.may_confirm()
+        try:
+            self._talk.pump(deadline, self._listened)
+        except LinkError as error:
+            self._lose(error)
+            # Looked at once: an absent node says that it is unplugged, and a reset connection is opened anew.
+            return self.poll(Deadline.after(self._clock, self._setup.poll_s))
+        return self._observe() if self._news() else None
+
+    def selftest(self, level: Level, occasion: Occasion, deadline: Deadline) -> Iterator[Step]:
+        test = Selftest(self._setup, self._talk, self._inventory, self._completion, self._attempt)
+        try:
+            yield from test.run(level, occasion, deadline)
+        finally:
+            if not self._link.held:
+                self._link.close()
+
+    def wake(self) -> None:
+        self._link.wake()
+
+    def close(self) -> None:
+        self._link.close()
+
+    # -- asking ------------------------------------------------------------------------------------
+
+    def _attempt(self, deadline: Deadline) -> Outcome | None:
+        """Open the link where it is not, and ask; a link found broken is opened once more."""
+        for _ in range(2):
+            try:
+                if not self._link.is_open():
+                    self._link.open(deadline.within(max(OPEN_S, self._setup.reply_s)))
+                    self._opened()
+                return self._talk.look(deadline)
+            except LinkError as error:
+                self._lose(error)
+                if not isinstance(error, LinkLost):
+                    return Outcome(error.code)
+        return Outcome.LOST
+
+    def _opened(self) -> None:
+        if self._trouble is not None:
+            self._log.info("the link is open again")
+        self._trouble = None
+        self._talk.fresh()
+        if self._link.held:
+            self._completion.forget()
+
+    def _lose(self, error: LinkError) -> None:
+        if self._trouble is None or self._trouble.code != error.code:
+            self._log.warning("%s; %s", error, error.hint)
+        self._trouble = error
+        self._link.close()
+
+    def _conclude(self, outcome: Outcome | None) -> None:
+        """Judge what the poll brought."""
+        if outcome is None:
+            return
+        was_blind = self._judge.blind
+        self._judge.feed(outcome, self._link.power_line())
+        if outcome is Outcome.ANSWERED:
+            self._read_wall_s = self._clock.wall_s()
+            if was_blind:
+                self._inventory.power_returned()
+            return
+        self._missed_answers += outcome is Outcome.MISSED
+        self._garbled_answers += outcome is Outcome.GARBLED
+        self._talk.disarmed()
+        self._completion.forget()
+        if self._judge.blind:
+            self._talk.belief.forget()
+        elif self._link.scheme == "tcp" and self._judge.missed > 1:
+            # An open connection proves nothing any more; connecting anew does.
+            self._link.close()
+
+    def _do_chores(self, deadline: Deadline) -> None:
+        """While it is idle and prompt: who it is, its counters, and whether it still prints."""
+        reading = self._talk.belief.reading
+        idle = reading is not None and reading.idle
+        now_s = self._clock.monotonic_s()
+        self._completion.look(now_s, idle=idle)
+        if not idle or self._talk.belief.doubtful or not self._talk.round.prompt:
+            return
+        try:
+            while not deadline.expired() and (chore := self._inventory.next(now_s)) is not None:
+                body = self._talk.ask_block(chore.request, deadline)
+                if body is None or not self._inventory.answered(chore, body):
+                    self._inventory.unanswered(chore)
+                    break
+            if self._link.held and (probe := self._completion.due(now_s)) is not None:
+                self._talk.send(probe, deadline)
+        except LinkError as error:
+            self._lose(error)
+
+    # -- listening ---------------------------------------------------------------------------------
+
+    def _listened(self) -> bool:
+        if self._talk.heard and self._judge.missed and not self._talk.noise:
+            self._conclude(Outcome.ANSWERED)  # late, and alive
+        return self._talk.woken or self._news()
+
+    def _wait_closed(self, deadline: Deadline) -> Observation | None:
+        """No link to listen to; an unplugged device's node is looked for meanwhile."""
+        while not deadline.expired():
+            until = deadline.within(REOPEN_S) if isinstance(self._trouble, Absent) else deadline
+            self._link.read(until)
+            if not until.expired():
+                return None
+            if not deadline.expired() and self._is_back(deadline):
+                return self.poll(Deadline.after(self._clock, self._setup.poll_s))
+        return None
+
+    def _is_back(self, deadline: Deadline) -> bool:
+        try:
+            self._link.open(deadline)
+        except LinkError:
+            return False  # the next poll reports it
+        self._opened()
+        return True
+
+    # -- telling -----------------------------------------------------------------------------------
+
+    def _values(self) -> dict[str, bool | None]:
+        reading = self._talk.belief.reading
+        own = status.conditions(
+            reading if reading is not None and not self._judge.blind else status.Reading()
+        )
+        stalled = None if self._judge.blind else self._completion.stalled
+        values = {**self._judge.conditions(), "stalled": stalled, **own}
+        return {kind: values[kind] for kind in self._kinds}
+
+    def _facts(self) -> dict[str, Json]:
+        reading = self._talk.belief.reading
+        facts = status.facts(reading, self._drawer_open_level) if reading is not None else {}
+        if self._trouble is not None:
+            facts["link"] = self._trouble.code
+        return facts
+
+    def _news(self) -> bool:
+        return (self._judge.power, self._values(), self._facts()) != self._told
+
+    def _observe(self) -> Observation:
+        values, facts, wall_s = self._values(), self._facts(), self._clock.wall_s()
+        heard, self._talk.heard = self._talk.heard, False
+        if heard:
+            self._heard_wall_s = wall_s
+            self._read_wall_s = wall_s
+        for kind, value in values.items():
+            if value is not None:
+                known_s = self._read_wall_s if kind in status.CONDITIONS else wall_s
+                self._known[kind] = Condition(value=value, wall_s=known_s)
+            else:
+                self._known[kind] = Condition(value=None, wall_s=self._known[kind].wall_s)
+        self._told = (self._judge.power, values, facts)
+        return Observation(
+            at_s=self._clock.monotonic_s(),
+            heard=heard,
+            power=self._judge.power,
+            conditions=MappingProxyType(dict(self._known)),
+            last_heard_wall_s=self._heard_wall_s,
+            identity=dict(self._inventory.identity),
+            facts=facts,
+            statistics={
+                **self._inventory.statistics,
+                "CommunicationErrorCount": float(self._missed_answers),
+                "GarbledAnswerCount": float(self._garbled_answers),
+            },
+            evidence={kind: self._evidence(kind) for kind, value in values.items() if value},
+        )
+
+    def _evidence(self, kind: str) -> dict[str, Json]:
+        if kind in status.CONDITIONS:
+            return dict(self._talk.raw)
+        evidence: dict[str, Json] = {"missed_polls": self._judge.missed}
+        if self._trouble is not None:
+            evidence["error"] = str(self._trouble)
+        return evidence
+
+
+SPEC = DriverSpec(
+    name="escpos",
+    categories=("POSPrinter", "CashDrawer"),
+    links=("serial", "tcp"),
+    profiles=tuple(PROFILES),
+    options={"drawer_open_level": str},
+    make=EscposDriver,
+)

@@ -1,0 +1,128 @@
+"""The printer's self-test: UnifiedPOS CheckHealth in three levels."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from drivers.api import Deadline, Level, Occasion, Setup, Step
+from drivers.errors import LinkError
+from drivers.printer.escpos import status
+from drivers.printer.escpos.chores import Completion, Inventory
+from drivers.printer.escpos.conversation import Conversation
+from drivers.printer.escpos.slip import slip
+from drivers.silence import Outcome
+
+PRINT_S = 8.0  #: a slip is printed and cut in less
+
+HARMLESS = ("paper_near_end",)
+"""Worth saying, and no failure."""
+
+QUESTION = "Is the slip readable, complete and cut?"
+
+
+@dataclass(slots=True)
+class Selftest:
+    """One run. Nothing is judged as silence meanwhile: only steps come of it."""
+
+    setup: Setup
+    talk: Conversation
+    inventory: Inventory
+    completion: Completion
+    attempt: Callable[[Deadline], Outcome | None]
+
+    def run(self, level: Level, occasion: Occasion, deadline: Deadline) -> Iterator[Step]:
+        """The steps, each as it is done; ends within the deadline."""
+        outcome = self.attempt(deadline.within(3 * self.setup.reply_s + 1.0))
+        yield self._answer(outcome)
+        if outcome is not Outcome.ANSWERED:
+            return
+        before = self._status("status")
+        yield before
+        if self.inventory.identity_wanted:
+            yield self._identity(deadline)
+        if level == "internal":
+            return
+        if before.verdict != "passed":
+            yield Step("print", "untested", f"not printed: {before.detail}")
+            return
+        yield from self._print(occasion, deadline)
+        if level == "interactive":
+            yield Step("slip", "untested", "for the technician to say", question=QUESTION)
+
+    def _answer(self, outcome: Outcome | None) -> Step:
+        if outcome is Outcome.ANSWERED:
+            return Step("answer", "passed", "the printer answers")
+        if outcome is Outcome.GARBLED:
+            return Step("answer", "failed", "what comes is not ESC/POS; check baud rate and parity")
+        if outcome in (Outcome.MISSED, None):
+            return Step(
+                "answer", "failed", "no answer; check power, cable, and that it is an ESC/POS printer"
+            )
+        return Step("answer", "untested", f"the link is not open: {outcome}")
+
+    def _status(self, name: str) -> Step:
+        reading = self.talk.belief.reading
+        if reading is None:
+            return Step(name, "untested", "the printer answers, and its answers do not agree")
+        values = status.conditions(reading)
+        wrong = [kind for kind, value in values.items() if value and kind not in HARMLESS]
+        said = [kind for kind, value in values.items() if value]
+        if reading.offline and not wrong:
+            wrong = said = [*said, "offline without a reason"]
+        if wrong:
+            return Step(name, "failed", ", ".join(said).replace("_", " "))
+        if all(value is None for value in values.values()):
+            return Step(name, "untested", "the printer tells nothing of its state")
+        return Step(name, "passed", ", ".join(said).replace("_", " ") or "nothing wrong")
+
+    def _identity(self, deadline: Deadline) -> Step:
+        self.inventory.power_returned()
+        try:
+            while not deadline.expired() and (chore := self.inventory.next(self._now_s())) is not None:
+                body = self.talk.ask_block(chore.request, deadline)
+                if body is None or not self.inventory.answered(chore, body):
+                    self.inventory.unanswered(chore)
+                    break
+        except LinkError as error:
+            return Step("identity", "failed", str(error))
+        known = ", ".join(f"{key} {text}" for key, text in self.inventory.identity.items())
+        return Step("identity", "passed" if known else "untested", known or "the printer does not say")
+
+    def _print(self, occasion: Occasion, deadline: Deadline) -> Iterator[Step]:
+        within = deadline.within(PRINT_S)
+        data = slip(self.setup.device, occasion, "status passed")
+        try:
+            all_left = self.talk.send(data, within)
+            self.talk.disarmed()  # the slip begins with ESC @, which ends automatic status
+            if not all_left:
+                yield Step("print", "failed", "the printer does not take the slip; is it busy or stopped?")
+                return
+            yield Step("print", "passed", f"{len(data)} bytes taken")
+            yield self._printed(within)
+        except LinkError as error:
+            yield Step("print", "failed", str(error))
+            return
+        outcome = self.attempt(deadline.within(3 * self.setup.reply_s + 1.0))
+        yield (
+            self._status("status after")
+            if outcome is Outcome.ANSWERED
+            else Step("status after", "failed", "the printer took the slip and answers no more")
+        )
+
+    def _printed(self, deadline: Deadline) -> Step:
+        """The completion probe behind the slip, where the profile allows it."""
+        if not self.completion.wanted:
+            return Step("completion", "untested", "this profile has no completion probe")
+        self.completion.forget()
+        self.completion.hurry()
+        probe = self.completion.due(self._now_s())
+        if probe is None or not self.talk.send(probe, deadline):
+            return Step("completion", "untested", "the printer does not answer the completion probe")
+        self.talk.pump(deadline, lambda: self.completion.stalled is False)
+        if self.completion.stalled is False:
+            return Step("completion", "passed", "everything sent was printed")
+        return Step("completion", "failed", "the printer took the slip and did not finish printing it")
+
+    def _now_s(self) -> float:
+        return self.setup.clock.monotonic_s()
