@@ -178,7 +178,7 @@ class Diagnosis:
     def _settle(self) -> None:
         now_s = self._clock.monotonic_s()
         while (due := self._earliest()) is not None and due[0] <= now_s:
-            self._changes.append(self._apply(due[1], due[2]))
+            self._changes.append(self._apply(*due))
 
     def _earliest(self) -> tuple[float, FaultChange, _Track] | None:
         steps = (step for track in self._all() if (step := self._next_step(track)) is not None)
@@ -200,13 +200,13 @@ class Diagnosis:
             return track.since_s + wait_s, "cleared", track
         return None
 
-    def _apply(self, change: FaultChange, track: _Track) -> Change:
+    def _apply(self, due_s: float, change: FaultChange, track: _Track) -> Change:
         fault = track.open
         if fault is None:
             raised_at = rfc3339(self._clock.wall_s())
             fault = _Occurrence(new_id(), track.kind.severity, raised_at, track.evidence)
             track.open = fault
-            track.raises_s.append(self._clock.monotonic_s())
+            track.raises_s.append(due_s)
         elif change == "severity":
             fault.severity = track.kind.severity
         elif change == "chattering":
