@@ -40,261 +40,90 @@ class Kind:
 
 
 # A status bit may flicker while a lid closes or a sensor settles; the contract allows 1 s.
-_BIT_ON_S = 0.5
-_BIT_OFF_S = 1.0
+_BIT_S = (0.5, 1.0)
 
 # What says that a device is gone has waited three deadlines already, so it is raised at once. It
-# must have been well for longer than two toggles of a flapping plug (up to 2.5 s each) before it is
-# cleared: one episode is one fault, not a row of them.
-_GONE_ON_S = 0.0
-_GONE_OFF_S = 5.0
+# must have been well for longer than a flapping plug stays in (up to 2.5 s) before it is cleared, so
+# that one episode is one fault, not a row of them.
+_GONE_S = (0.0, 5.0)
 
 _UNPLUGGED = ("unplugged",)
 _GONE = ("unplugged", "unreachable", "power_off", "frozen", "silent")
-"""While one of these lasts, nothing else can be said of the device."""
+"""While one of these lasts, nothing else can be said of the device; an earlier one tells more."""
 
-_KINDS = (
+# Two lines a kind: kind, layer, severity, delays, causes, advice; meaning.
+# fmt: off
+_KINDS: tuple[tuple[str, Layer, Severity, tuple[float, float], tuple[str, ...], str, str], ...] = (
     # The way to a device, and silence.
-    Kind(
-        kind="unplugged",
-        layer="link",
-        severity="major",
-        on_s=_GONE_ON_S,
-        off_s=_GONE_OFF_S,
-        advice="check_cable",
-        meaning="the device's node or USB id is gone from the system",
-    ),
-    Kind(
-        kind="unreachable",
-        layer="link",
-        severity="major",
-        on_s=_GONE_ON_S,
-        off_s=_GONE_OFF_S,
-        causes=_UNPLUGGED,
-        advice="check_network_device",
-        meaning="the device's network address does not answer, or refuses",
-    ),
-    Kind(
-        kind="power_off",
-        layer="device",
-        severity="major",
-        on_s=_GONE_ON_S,
-        off_s=_GONE_OFF_S,
-        causes=_UNPLUGGED,
-        advice="switch_on",
-        meaning="the device has no power: its DSR line, known to be wired, is low",
-    ),
-    Kind(
-        kind="frozen",
-        layer="device",
-        severity="major",
-        on_s=_GONE_ON_S,
-        off_s=_GONE_OFF_S,
-        causes=("unplugged", "unreachable", "power_off"),
-        advice="power_cycle",
-        meaning="the device has power and says nothing",
-    ),
-    Kind(
-        kind="silent",
-        layer="link",
-        severity="major",
-        on_s=_GONE_ON_S,
-        off_s=_GONE_OFF_S,
-        causes=("unplugged", "unreachable", "power_off", "frozen"),
-        advice="check_power_and_cable",
-        meaning="the device says nothing, and nothing proves that it has power",
-    ),
-    Kind(
-        kind="stalled",
-        layer="device",
-        severity="major",
-        on_s=_GONE_ON_S,
-        off_s=_GONE_OFF_S,
-        causes=_GONE,
-        advice="power_cycle",
-        meaning="the device reports itself well and does no work",
-    ),
-    Kind(
-        kind="garbled",
-        layer="link",
-        severity="major",
-        on_s=_GONE_ON_S,
-        off_s=_GONE_OFF_S,
-        causes=_GONE,
-        advice="check_settings",
-        meaning="what the device answers is not its protocol",
-    ),
+    ("unplugged", "link", "major", _GONE_S, (), "check_cable",
+     "the device's node or USB id is gone from the system"),
+    ("unreachable", "link", "major", _GONE_S, _UNPLUGGED, "check_network_device",
+     "the device's network address does not answer, or refuses"),
+    ("power_off", "device", "major", _GONE_S, _UNPLUGGED, "switch_on",
+     "the device has no power: its DSR line, known to be wired, is low"),
+    ("frozen", "device", "major", _GONE_S, _GONE[:3], "power_cycle",
+     "the device has power and says nothing"),
+    ("silent", "link", "major", _GONE_S, _GONE[:4], "check_power_and_cable",
+     "the device says nothing, and nothing proves that it has power"),
+    ("stalled", "device", "major", _GONE_S, _GONE, "power_cycle",
+     "the device reports itself well and does no work"),
+    ("garbled", "link", "major", _GONE_S, _GONE, "check_settings",
+     "what the device answers is not its protocol"),
     # The agent's own trouble with a device, which itself may be well.
-    Kind(
-        kind="held_by_other",
-        layer="agent",
-        severity="minor",
-        on_s=5.0,
-        off_s=_GONE_OFF_S,
-        causes=_UNPLUGGED,
-        advice="close_other_program",
-        meaning="another program holds the device, so the agent cannot look",
-    ),
-    Kind(
-        kind="no_permission",
-        layer="agent",
-        severity="minor",
-        on_s=0.0,
-        off_s=_GONE_OFF_S,
-        causes=_UNPLUGGED,
-        advice="grant_access",
-        meaning="the agent may not open the device",
-    ),
-    Kind(
-        kind="driver_stuck",
-        layer="agent",
-        severity="minor",
-        on_s=0.0,
-        off_s=_GONE_OFF_S,
-        causes=_UNPLUGGED,
-        advice="replug_device",
-        meaning="the agent's driver for the device has not come back in time",
-    ),
-    Kind(
-        kind="identity_changed",
-        layer="device",
-        severity="warning",
-        on_s=0.0,
-        off_s=0.0,
-        causes=_GONE,
-        advice="confirm_exchange",
-        meaning="another device answers in this one's place",
-    ),
+    ("held_by_other", "agent", "minor", (5, 5), _UNPLUGGED, "close_other_program",
+     "another program holds the device, so the agent cannot look"),
+    ("no_permission", "agent", "minor", _GONE_S, _UNPLUGGED, "grant_access",
+     "the agent may not open the device"),
+    ("driver_stuck", "agent", "minor", _GONE_S, _UNPLUGGED, "replug_device",
+     "the agent's driver for the device has not come back in time"),
+    # Who answers.
+    ("identity_changed", "device", "warning", (0, 0), _GONE, "confirm_exchange",
+     "another device answers in this one's place"),
     # A printer's status.
-    Kind(
-        kind="cover_open",
-        layer="device",
-        severity="major",
-        on_s=_BIT_ON_S,
-        off_s=_BIT_OFF_S,
-        causes=_GONE,
-        advice="close_cover",
-        meaning="the printer's cover is open",
-    ),
-    Kind(
-        kind="paper_end",
-        layer="device",
-        severity="major",
-        on_s=_BIT_ON_S,
-        off_s=_BIT_OFF_S,
-        causes=_GONE,
-        advice="load_paper",
-        meaning="the printer has no paper",
-    ),
-    Kind(
-        kind="paper_near_end",
-        layer="device",
-        severity="minor",
-        on_s=_BIT_ON_S,
-        off_s=_BIT_OFF_S,
-        causes=(*_GONE, "paper_end"),
-        advice="have_paper_ready",
-        meaning="the printer's paper roll is nearly used up",
-    ),
-    Kind(
-        kind="cutter_error",
-        layer="device",
-        severity="major",
-        on_s=_BIT_ON_S,
-        off_s=_BIT_OFF_S,
-        causes=_GONE,
-        advice="free_cutter",
-        meaning="the printer's cutter is jammed",
-    ),
-    Kind(
-        kind="head_hot",
-        layer="device",
-        severity="minor",
-        on_s=_BIT_ON_S,
-        off_s=_BIT_OFF_S,
-        causes=_GONE,
-        advice="let_cool",
-        meaning="the print head is too hot; the printer goes on by itself when it has cooled",
-    ),
-    Kind(
-        kind="error_recoverable",
-        layer="device",
-        severity="major",
-        on_s=_BIT_ON_S,
-        off_s=_BIT_OFF_S,
-        causes=_GONE,
-        advice="clear_error",
-        meaning="the printer has stopped with an error that can be cleared",
-    ),
-    Kind(
-        kind="error_unrecoverable",
-        layer="device",
-        severity="critical",
-        on_s=_BIT_ON_S,
-        off_s=_BIT_OFF_S,
-        causes=_GONE,
-        advice="call_service",
-        meaning="the printer has stopped with an error that it cannot clear itself",
-    ),
+    ("cover_open", "device", "major", _BIT_S, _GONE, "close_cover",
+     "the printer's cover is open"),
+    ("paper_end", "device", "major", _BIT_S, _GONE, "load_paper",
+     "the printer has no paper"),
+    ("paper_near_end", "device", "minor", _BIT_S, (*_GONE, "paper_end"), "have_paper_ready",
+     "the printer's paper roll is nearly used up"),
+    ("cutter_error", "device", "major", _BIT_S, _GONE, "free_cutter",
+     "the printer's cutter is jammed"),
+    ("head_hot", "device", "minor", _BIT_S, _GONE, "let_cool",
+     "the print head is too hot; the printer goes on by itself when it has cooled"),
+    ("error_recoverable", "device", "major", _BIT_S, _GONE, "clear_error",
+     "the printer has stopped with an error that can be cleared"),
+    ("error_unrecoverable", "device", "critical", _BIT_S, _GONE, "call_service",
+     "the printer has stopped with an error that it cannot clear itself"),
     # The host's vitals; their thresholds and hysteresis are the driver's.
-    Kind(
-        kind="disk_full",
-        layer="host",
-        severity="major",
-        on_s=0.0,
-        off_s=60.0,
-        advice="free_disk",
-        meaning="the terminal's disk is nearly full",
-    ),
-    Kind(
-        kind="memory_low",
-        layer="host",
-        severity="minor",
-        on_s=60.0,
-        off_s=60.0,
-        advice="close_programs",
-        meaning="the terminal has been short of memory for a minute",
-    ),
-    Kind(
-        kind="overheated",
-        layer="host",
-        severity="major",
-        on_s=60.0,
-        off_s=60.0,
-        advice="cool_terminal",
-        meaning="the terminal has been too hot for a minute",
-    ),
-    Kind(
-        kind="clock_unsynced",
-        layer="host",
-        severity="warning",
-        on_s=0.0,
-        off_s=0.0,
-        advice="check_time",
-        meaning="the terminal's clock follows no time server, an hour after the start",
-    ),
-    Kind(
-        kind="network_down",
-        layer="host",
-        severity="major",
-        on_s=30.0,
-        off_s=10.0,
-        advice="check_network",
-        meaning="no network interface of the terminal has a link",
-    ),
+    ("disk_full", "host", "major", (0, 60), (), "free_disk",
+     "the terminal's disk is nearly full"),
+    ("memory_low", "host", "minor", (60, 60), (), "close_programs",
+     "the terminal has been short of memory for a minute"),
+    ("overheated", "host", "major", (60, 60), (), "cool_terminal",
+     "the terminal has been too hot for a minute"),
+    ("clock_unsynced", "host", "warning", (0, 0), (), "check_time",
+     "the terminal's clock follows no time server, an hour after the start"),
+    ("network_down", "host", "major", (30, 10), (), "check_network",
+     "no network interface of the terminal has a link"),
     # The agent's own.
-    Kind(
-        kind="storage_failed",
-        layer="agent",
-        severity="major",
-        on_s=0.0,
-        off_s=5.0,
-        advice="check_storage",
-        meaning="the agent cannot write to its database; events wait in memory and may be lost",
-    ),
+    ("storage_failed", "agent", "major", (0, 5), (), "check_storage",
+     "the agent cannot write to its database; events wait in memory and may be lost"),
 )
+# fmt: on
 
-CATALOGUE: Mapping[str, Kind] = {kind.kind: kind for kind in _KINDS}
+CATALOGUE: Mapping[str, Kind] = {
+    kind: Kind(
+        kind=kind,
+        layer=layer,
+        severity=severity,
+        on_s=on_s,
+        off_s=off_s,
+        causes=causes,
+        advice=advice,
+        meaning=meaning,
+    )
+    for kind, layer, severity, (on_s, off_s), causes, advice, meaning in _KINDS
+}
 
 ADVICE: Mapping[str, Text] = {
     "check_cable": Text(
