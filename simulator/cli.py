@@ -5,18 +5,24 @@ from __future__ import annotations
 import json
 import signal
 import sys
+from contextlib import ExitStack
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import NoReturn
 
 import click
 
 from simulator.control import ControlError, tell
+from simulator.counter import BROKER, Counter
 from simulator.devices.device import BadSetting
 from simulator.doors.door import DoorError
 from simulator.loop import Loop
+from simulator.scenario import BadScenario
+from simulator.scenario import load as load_scenario
+from simulator.scenario_play import broker_of, counter_at, play, watching
 from simulator.station import Plan, Station
 
-_BAD_USAGE, _UNREACHABLE = 2, 4
+_NOT_OBSERVED, _BAD_USAGE, _UNREACHABLE = 1, 2, 4
 _PATH = click.Path(path_type=Path)
 
 
@@ -109,6 +115,61 @@ def tell_command(socket: Path, settings: tuple[str, ...]) -> None:
         fail(error, _BAD_USAGE)
     except ControlError as error:
         fail(error, _UNREACHABLE)
+
+
+@main.command("counter")
+@click.argument("folder", type=_PATH, metavar="DIR")
+@click.option(
+    "--broker", default=BROKER, show_default=True, metavar="URL", help="written into the configuration"
+)
+def counter_command(folder: Path, broker: str) -> None:
+    """A whole counter below DIR until stopped; DIR/tillwatch.toml, written last, runs the daemon at it."""
+    loop = Loop()
+    stop_on_signals(loop)
+    counter = Counter(folder, broker, loop)
+    try:
+        counter.open()
+        click.echo(f"serving; now run: tillwatch run --config {counter.config}")
+        loop.run()
+    except (DoorError, ControlError, OSError) as error:
+        fail(error, _UNREACHABLE)
+    finally:
+        counter.close()
+        loop.close()
+
+
+@main.command("play")
+@click.argument("scenario", type=_PATH, metavar="SCENARIO.toml")
+@click.option(
+    "--dir", "folder", type=_PATH, metavar="DIR", help="a counter's folder; one is served where none runs"
+)
+@click.option(
+    "--broker",
+    metavar="URL",
+    help="where expectations are observed; else as the counter's configuration says",
+)
+def play_command(scenario: Path, folder: Path | None, broker: str | None) -> None:
+    """Play a timeline at a counter; exits 1 if something it names was not observed."""
+    signal.signal(signal.SIGTERM, lambda _number, _frame: sys.exit(128 + signal.SIGTERM))
+    try:
+        steps = load_scenario(scenario)
+    except BadScenario as error:
+        fail(error, _BAD_USAGE)
+    with ExitStack() as stack:
+        try:
+            where = folder or Path(stack.enter_context(TemporaryDirectory(prefix="tillwatch-sim-")))
+            stack.enter_context(counter_at(where, broker or BROKER))
+            click.echo(f"counter at {where}", err=True)
+            expects = any(step.expect for step in steps)
+            seen = stack.enter_context(watching(broker or broker_of(where))) if expects else None
+            missing = play(steps, where, seen, click.echo)
+        except BadSetting as error:
+            fail(error, _BAD_USAGE)
+        except (DoorError, ControlError, OSError) as error:
+            fail(error, _UNREACHABLE)
+    for line in missing:
+        click.echo(f"not observed: {line}", err=True)
+    sys.exit(_NOT_OBSERVED if missing else 0)
 
 
 if __name__ == "__main__":

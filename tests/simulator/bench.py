@@ -5,7 +5,6 @@ from __future__ import annotations
 from simulator.devices.escpos import EscposPrinter
 from simulator.doors.memory import MemoryDoor
 from simulator.served import Served
-
 from tests.clock import TurnedClock
 
 
