@@ -19,7 +19,6 @@ from typing import Literal
 from agent.config import Config
 from agent.messages import Body, Metric, Stamper, StatusReason, rfc3339
 from agent.uplink import dial
-from agent.uplink.client import Connection
 from agent.uplink.live import Lasting, Session
 from agent.uplink.outbox import Outbox
 from agent.uplink.reasons import Trouble, Troubled

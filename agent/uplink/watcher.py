@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import threading
 import time
 from collections.abc import Callable, Iterable
@@ -23,10 +24,12 @@ PORTS = {"mqtt": 1883, "mqtts": 8883}
 RETRY_S = 0.5
 TURN_S = 1.0
 
+log = logging.getLogger("tillwatch.uplink")
+
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """`payload` is parsed where it is JSON, else text; None is an empty one, which clears a retained topic."""
+    """`payload` is parsed where it is JSON, else text; None where it is empty (a cleared topic)."""
 
     topic: str
     retain: bool
@@ -140,7 +143,7 @@ class Watcher:
                     case Subscribed():
                         self._subscribed.set()
                     case Heard():
-                        self._on_message(_message(note))
+                        self._tell(_message(note))
                     case Refused(code, text):
                         raise Troubled(Trouble(CONNACK_WORDS.get(code, "refused"), text))
                     case Ended(_, text):
@@ -155,6 +158,12 @@ class Watcher:
             readable, writable = self._waker.sleep(connection, TURN_S)
             connection.turn(readable=readable, writable=writable)
         connection.disconnect()
+
+    def _tell(self, message: Message) -> None:
+        try:
+            self._on_message(message)
+        except Exception:
+            log.exception("who watches %s stumbled", message.topic)
 
 
 def _message(heard: Heard) -> Message:
