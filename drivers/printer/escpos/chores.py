@@ -19,6 +19,7 @@ IDENTITY_EACH_S = 86400.0
 COUNTERS_EACH_S = 3600.0
 PROBE_EACH_S = 60.0
 PROBE_ANSWER_S = 10.0
+PROBES = 3  #: unanswered in a row, with nothing else lost meanwhile, and the printer has stalled
 
 IDENTITY: Mapping[Info, str] = {
     Info.MAKER: "manufacturer",
@@ -105,47 +106,54 @@ class Completion:
     wanted: bool
     stalled: bool | None = None
     _count: int = 0
-    _token: bytes | None = None
-    _online_since_s: float = 0.0
+    _tokens: list[bytes] = field(default_factory=list)  # unanswered in a row, oldest first
+    _waiting_since_s: float = 0.0
     _due_s: float = -math.inf
 
     NAME = "completion"
 
+    def lost(self) -> None:
+        """Something else was lost on the way, so a probe may be too: ask again, and count anew."""
+        self._tokens.clear()
+
     def forget(self) -> None:
-        """The power or the link went: what was asked is lost."""
-        self._token = None
+        """The power or the link went."""
+        self._tokens.clear()
         self.stalled = None
 
     def due(self, now_s: float) -> bytes | None:
-        """The probe, if it is time and none is on its way."""
-        if not self.wanted or self._token or now_s < self._due_s or self.learned.refused(self.NAME):
+        """The probe, if it is time for one."""
+        if not self.wanted or now_s < self._due_s or self.learned.refused(self.NAME):
             return None
         self._count = (self._count + 1) % 10_000
-        self._token = b"%04d" % self._count
-        self._online_since_s = now_s
+        self._tokens.append(b"%04d" % self._count)
+        self._waiting_since_s = now_s
         self._due_s = now_s + PROBE_EACH_S
-        return ask_completion(self._token)
+        return ask_completion(self._tokens[-1])
 
     def hurry(self) -> None:
         """Something was printed: probe at the next occasion."""
         self._due_s = -math.inf
 
     def answered(self, body: bytes) -> None:
-        """A process block came; it counts if it answers the present probe."""
-        if self._token is not None and body == bytes((PROCESS_DONE,)) + self._token:
-            self._token = None
+        """A process block came; it counts if it answers one of the probes on their way."""
+        if body[:1] == bytes((PROCESS_DONE,)) and body[1:] in self._tokens:
+            self._tokens.clear()
             self.stalled = False
             self.learned.answered(self.NAME)
 
     def look(self, now_s: float, *, idle: bool) -> None:
         """Called at each poll: only a printer that was online all the time can have stalled."""
-        if self._token is None:
+        if not self._tokens:
             return
         if not idle:
-            self._online_since_s = now_s
-        elif now_s - self._online_since_s >= PROBE_ANSWER_S:
-            if self.learned.supported(self.NAME):
-                self.stalled = True
-            else:
+            self._waiting_since_s = now_s
+        elif now_s - self._waiting_since_s >= PROBE_ANSWER_S:
+            if not self.learned.supported(self.NAME):
                 self.learned.unanswered(self.NAME)
-                self._token = None
+                self._tokens.clear()
+            elif len(self._tokens) < PROBES:
+                self._due_s = now_s
+            else:
+                self.stalled = True
+                self._tokens.pop(0)

@@ -67,6 +67,12 @@ class Conversation:
         """Automatic status may have ended without a word."""
         self._asb = self._asb_asked_s = None
 
+    def give_up(self) -> None:
+        """It was silent for so long that nothing of it is known any more."""
+        self.belief.forget()
+        self._demux.reset()
+        self.round.give_up()
+
     def look(self, deadline: Deadline) -> Outcome | None:
         """One poll. None: this printer cannot be expected to answer now, so silence says nothing."""
         self._valid = self._complete = self.noise = False

@@ -8,6 +8,7 @@ whenever it may have ended without a word.
 from __future__ import annotations
 
 import logging
+import math
 from collections.abc import Iterator
 from types import MappingProxyType
 
@@ -22,6 +23,7 @@ from drivers.printer.escpos.selftest import Selftest
 from drivers.silence import KINDS, Judge, Outcome
 
 OPEN_S = 1.0  #: opening may take so long, if that is more than `reply_s`
+CLEAN_S = 60.0  #: a line must have lost nothing for so long; a mangled command may swallow a receipt
 REOPEN_S = 0.3  #: how often the node of an unplugged device is looked for
 
 
@@ -49,7 +51,8 @@ class EscposDriver:
             *status.CONDITIONS,
         )
         self._trouble: LinkError | None = None
-        self._missed_answers = self._garbled_answers = 0
+        self._missed_answers = self._garbled_answers = self._losses = 0
+        self._lost_s = -math.inf
         self._heard_wall_s: float | None = None
         self._read_wall_s = 0.0
         self._known = {kind: Condition(value=None, wall_s=0.0) for kind in self._kinds}
@@ -137,9 +140,10 @@ class EscposDriver:
         self._missed_answers += outcome is Outcome.MISSED
         self._garbled_answers += outcome is Outcome.GARBLED
         self._talk.disarmed()
-        self._completion.forget()
+        self._completion.lost()
         if self._judge.blind:
-            self._talk.belief.forget()
+            self._talk.give_up()
+            self._completion.forget()
         elif self._link.scheme == "tcp" and self._judge.missed > 1:
             # An open connection proves nothing any more; connecting anew does.
             self._link.close()
@@ -149,8 +153,12 @@ class EscposDriver:
         reading = self._talk.belief.reading
         idle = reading is not None and reading.idle
         now_s = self._clock.monotonic_s()
+        if self._talk.round.losses != self._losses:
+            self._losses, self._lost_s = self._talk.round.losses, now_s
+            self._completion.lost()
         self._completion.look(now_s, idle=idle)
-        if not idle or self._talk.belief.doubtful or not self._talk.round.prompt:
+        ready = idle and not self._talk.belief.doubtful and self._talk.round.prompt
+        if not ready or now_s - self._lost_s < CLEAN_S:
             return
         try:
             while not deadline.expired() and (chore := self._inventory.next(now_s)) is not None:
@@ -196,8 +204,7 @@ class EscposDriver:
         own = status.conditions(
             reading if reading is not None and not self._judge.blind else status.Reading()
         )
-        stalled = None if self._judge.blind else self._completion.stalled
-        values = {**self._judge.conditions(), "stalled": stalled, **own}
+        values = {**self._judge.conditions(), "stalled": self._completion.stalled, **own}
         return {kind: values[kind] for kind in self._kinds}
 
     def _facts(self) -> dict[str, Json]:

@@ -47,6 +47,7 @@ class Round:
 
     learned: Learned
     reply_s: float
+    losses: int = 0  #: how often something must have been lost on the way
     _rest: list[Query] = field(default_factory=list)
     _open: _Question | None = None
     _answers: dict[Query, int] = field(default_factory=dict)
@@ -55,6 +56,7 @@ class Round:
     _on_their_way: list[float] = field(default_factory=list)  # when each was asked, oldest first
     _hold_s: float = -math.inf
     _lag_s: float = 0.0
+    _wary: bool = False  # the next answer may be the first of several that were held back
 
     def possible(self) -> bool:
         """The printer may answer DLE EOT. Without the first question there are no others."""
@@ -93,8 +95,14 @@ class Round:
         self._on_their_way.clear()
         self._hold_s, self._lag_s = -math.inf, 0.0
 
+    def give_up(self) -> None:
+        """Silent for so long that what is on its way counts as lost."""
+        self._on_their_way.clear()
+        self._wary = True
+
     def spoil(self, now_s: float) -> None:
         """Noise came; it may have been an answer. Ask anew when the line is quiet."""
+        self.losses += 1
         if self._open is None:
             return
         if self._on_their_way:
@@ -112,6 +120,7 @@ class Round:
             elif question.last_s is None or (
                 question.asks < self._asks_most(question) and now_s - question.last_s >= self._patience_s
             ):
+                self.losses += question.last_s is not None
                 question.asks += 1
                 question.last_s = now_s
                 self._on_their_way.append(now_s)
@@ -134,6 +143,9 @@ class Round:
         if question.answered_s is None:
             question.answered_s = now_s
             question.settled_s = question.last_s + SETTLE * (now_s - oldest_s) + QUIET_S
+            if self._wary:
+                self._wary = False
+                self._on_their_way.append(question.last_s)
             self.learned.answered(name(question.query))
         return True
 
@@ -150,7 +162,7 @@ class Round:
 
     @property
     def prompt(self) -> bool:
-        """The last answer came within its deadline, so nothing late is to be expected."""
+        """The last answer came within its deadline, so no answer is to be expected late."""
         return self._lag_s <= self.reply_s
 
     def due_s(self, now_s: float) -> float:
