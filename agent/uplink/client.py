@@ -150,7 +150,8 @@ class Connection:
         self._paho.connect(
             "broker",  # only for paho's own check: the socket is connected
             keepalive=login.keepalive_s,
-            clean_start=login.clean,
+            # paho wants its own default here for 3.1.1, where clean_session says it.
+            clean_start=login.clean if five else paho.MQTT_CLEAN_START_FIRST_ONLY,
             properties=_connect_properties(login) if five else None,
         )
 
