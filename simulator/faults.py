@@ -104,7 +104,7 @@ class _Fault:
     from_s: float
     until_s: float
     begun: bool = False
-    edges: int = 0  #: of flap: how often it has toggled; odd is out
+    edges: int = 0  #: of flap: how often it has toggled, odd is out; of babble: bursts
     next_s: float = math.inf  #: of flap and babble: the next toggle, the next burst
 
 
@@ -208,7 +208,9 @@ class Faults:
         babble = self._faults.get("babble")
         if babble and babble.begun and babble.next_s <= now_s:
             said += self._random.randbytes(BABBLE_BYTES)
-            babble.next_s = now_s + BABBLE_S
+            while babble.next_s <= now_s:
+                babble.edges += 1
+                babble.next_s = babble.from_s + babble.edges * BABBLE_S
         return self._spoil(said)
 
     def lose(self) -> None:

@@ -98,7 +98,7 @@ class Served:
                     self._note(now_s, name, value)
             else:
                 self._faults.apply(value, now_s)
-        self._follow(now_s)
+            self._follow(now_s)
 
     def state(self) -> dict[str, object]:
         """How everything stands, ready for JSON."""

@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TextIO
 
 from simulator.control import ControlSocket
 from simulator.devices.models import make_model
@@ -55,30 +56,33 @@ class Station:
     def __init__(self, plan: Plan, loop: Loop) -> None:
         self._plan = plan
         self._loop = loop
-        self._files = ExitStack()
         self._changed_at_ns = time.monotonic_ns()
-        device = make_model(plan.model)
-        self.served = Served(
-            device,
-            seed=plan.seed,
-            on_change=self._log_to(plan.log) if plan.log else None,
-            on_traffic=self._transcript_to(plan.transcript) if plan.transcript else None,
-        )
-        if plan.printed:
-            device.print_to(self._files.enter_context(plan.printed.open("wb", buffering=0)).write)
-        # No door here has modem lines.
-        unwired = ["dsr=none"] if "dsr" in device.knobs else []
-        self.served.apply([*unwired, *plan.settings], time.monotonic())
+        self._control: ControlSocket | None = None
         self._entrances = [Entrance(self, make_door(address, loop)) for address in plan.doors]
         self.speaking = self._entrances[0].door
-        self._control: ControlSocket | None = None
+        device = make_model(plan.model)
+        with ExitStack() as files:
+            self.served = Served(
+                device,
+                seed=plan.seed,
+                on_change=_log_to(files.enter_context(_appended(plan.log))) if plan.log else None,
+                on_traffic=_transcript_to(files.enter_context(_appended(plan.transcript)))
+                if plan.transcript
+                else None,
+            )
+            if plan.printed:
+                device.print_to(files.enter_context(plan.printed.open("wb", buffering=0)).write)
+            # No door here has modem lines.
+            unwired = ["dsr=none"] if "dsr" in device.knobs else []
+            self.served.apply([*unwired, *plan.settings], time.monotonic())
+            self._owned = files.pop_all()
 
     def open(self) -> None:
         """Open all doors, then the control socket; `DoorError` or `ControlError` where one cannot be."""
-        self._files.callback(self._close_doors)
         now_s = time.monotonic()
         for entrance in self._entrances:
             entrance.door.open(entrance, now_s)
+            self._owned.callback(entrance.door.close)
         self._loop.parts.append(self)
         self.tick(now_s)
         if self._plan.control:
@@ -87,11 +91,7 @@ class Station:
     def close(self) -> None:
         if self._control:
             self._control.close()
-        self._files.close()
-
-    def _close_doors(self) -> None:
-        for entrance in self._entrances:
-            entrance.door.close()
+        self._owned.close()
 
     def doors(self) -> list[str]:
         return [entrance.door.address() for entrance in self._entrances]
@@ -121,25 +121,27 @@ class Station:
         moments = [self.served.next_s(now_s), *(entrance.door.next_s(now_s) for entrance in self._entrances)]
         return min((moment for moment in moments if moment is not None), default=None)
 
-    def _log_to(self, path: Path) -> Callable[[Change], None]:
-        file = self._files.enter_context(path.open("a", buffering=1, encoding="utf-8"))
 
-        def write(change: Change) -> None:
-            ago_s = time.monotonic() - change.at_s
-            entry = {
-                "monotonic_s": change.at_s,
-                "wall_s": time.time() - ago_s,
-                "what": change.what,
-                "value": change.value,
-            }
-            file.write(json.dumps(entry) + "\n")
+def _appended(path: Path) -> TextIO:
+    return path.open("a", buffering=1, encoding="utf-8")
 
-        return write
 
-    def _transcript_to(self, path: Path) -> Callable[[str, bytes, float], None]:
-        file = self._files.enter_context(path.open("a", buffering=1, encoding="ascii"))
+def _log_to(file: TextIO) -> Callable[[Change], None]:
+    def write(change: Change) -> None:
+        ago_s = time.monotonic() - change.at_s
+        entry = {
+            "monotonic_s": change.at_s,
+            "wall_s": time.time() - ago_s,
+            "what": change.what,
+            "value": change.value,
+        }
+        file.write(json.dumps(entry) + "\n")
 
-        def write(way: str, data: bytes, at_s: float) -> None:
-            file.write(f"{at_s:.6f} {way} {data.hex(' ')}\n")
+    return write
 
-        return write
+
+def _transcript_to(file: TextIO) -> Callable[[str, bytes, float], None]:
+    def write(way: str, data: bytes, at_s: float) -> None:
+        file.write(f"{at_s:.6f} {way} {data.hex(' ')}\n")
+
+    return write

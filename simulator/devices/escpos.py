@@ -89,9 +89,9 @@ class EscposPrinter:
         self._plugged = plugged
         self._follow(was_powered, now_s)
 
-    def stall(self, stalled: bool, now_s: float) -> None:
+    def stall(self, stalled: bool, now_s: float) -> None:  # noqa: ARG002 - the contract tells every model
         self._stalled = stalled
-        self._work(now_s)
+        self._work()
 
     def powered(self) -> bool:
         return self.knobs["power"] == "on" and (self._plugged or self.knobs["supply"] == "mains")
@@ -113,7 +113,7 @@ class EscposPrinter:
         if "GS a" in self._stream.unknown:
             self._mask = 0
         self._notice()
-        self._work(now_s)
+        self._work()
 
     def _power_cycled(self) -> None:
         self._clear_buffers()
@@ -153,23 +153,24 @@ class EscposPrinter:
 
     # Bytes in, frames out
 
-    def take(self, data: bytes, now_s: float) -> None:
+    def take(self, data: bytes, now_s: float) -> None:  # noqa: ARG002 - printing takes no time here
         if not self.powered():
             return
         for piece, real_time in self._scanner.split(data):
             for token in self._stream.feed(piece):
                 self._receive(token)
-            self._work(now_s)
+            self._work()
             if real_time is not None:
                 self._act_at_once(real_time)
-                self._work(now_s)
+                self._work()
 
     def room(self) -> int:
         if self._moving() or not self.powered():
             return ROOM_BYTES
         return max(0, BUFFER_BYTES - self._queued_bytes - self._stream.held())
 
-    def due(self, now_s: float) -> list[bytes]:  # noqa: ARG002 - the contract hands the time to every model
+    def due(self, now_s: float) -> list[bytes]:
+        self._count_hours(now_s, self.powered())
         frames = list(self._answers)
         self._answers.clear()
         return frames
@@ -234,14 +235,14 @@ class EscposPrinter:
         self._queue.append(token)
         self._queued_bytes += len(token.data)
 
-    def _work(self, now_s: float) -> None:
+    def _work(self) -> None:
         """Do what waits, for as long as nothing holds it up."""
         while self._queue and self._moving():
             token = self._queue.popleft()
             self._queued_bytes -= len(token.data)
-            self._execute(token, now_s)
+            self._execute(token)
 
-    def _execute(self, token: Token, now_s: float) -> None:
+    def _execute(self, token: Token) -> None:
         command, given = token.command, token.parameters
         if command is None or command.role is Role.PRINTS:
             self._print(token)
@@ -250,7 +251,6 @@ class EscposPrinter:
         elif command.role is Role.AUTO_STATUS:
             self._automatic_status(given[0])
         elif command.role is Role.QUERY:
-            self._count_hours(now_s, powered=True)
             if answer := self._answer(token.name, given):
                 self._answers.append(answer)
         elif token.name == "ESC @":

@@ -88,14 +88,13 @@ class MemoryDoor:
         return now_s
 
     def _step(self, at_s: float) -> None:
+        self._plugged = self.served.plugged(at_s)
+        if not self._plugged:
+            self._to_device.clear()
+            self._to_host.clear()
+            self._arrived.clear()
         if self.served.room() and (data := self._to_device.take(at_s)):
             self.served.host_bytes(data, at_s)
         said = self.served.due(at_s)
         self._to_host.put(uart.heard(said, self.baud, self.host_baud), at_s)
         self._arrived += self._to_host.take(at_s)
-        plugged = self.served.plugged(at_s)
-        if plugged != self._plugged:
-            self._plugged = plugged
-            self._to_device.clear()
-            self._to_host.clear()
-            self._arrived.clear()

@@ -133,6 +133,7 @@ class TcpDoor:
             self._peer.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET_ON_CLOSE)
         self._peer.close()
         self._peer = None
+        self._listen()
 
     def _admit(self) -> None:
         for filler in self._fillers:

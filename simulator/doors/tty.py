@@ -76,11 +76,18 @@ class TtyDoor:
         self._node = os.ttyname(slave)
         os.close(slave)
         os.set_blocking(master, False)
+        try:
+            self._link()
+        except OSError:
+            os.close(master)
+            raise
+        self._master, self._look_s = master, now_s
+
+    def _link(self) -> None:
         beside = self._path.with_name(f".{self._path.name}.{os.getpid()}")
         beside.unlink(missing_ok=True)
         beside.symlink_to(self._node)
         beside.replace(self._path)
-        self._master, self._look_s = master, now_s
 
     def _unplug(self, master: int) -> None:
         if self._path.is_symlink() and str(self._path.readlink()) == self._node:

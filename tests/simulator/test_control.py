@@ -1,0 +1,68 @@
+"""The control socket."""
+
+from __future__ import annotations
+
+import json
+import socket
+from pathlib import Path
+
+import pytest
+
+from simulator.control import ControlError, tell
+from simulator.devices.device import BadSetting
+from tests.simulator.serving import served
+
+pytestmark = pytest.mark.system
+
+
+def test_a_change_is_in_force_when_it_is_answered(tmp_path: Path) -> None:
+    with served(tmp_path, "tcp:127.0.0.1:0") as device:
+        before = device.tell()
+        state = device.tell("paper=end", "fault=slow:2")
+        assert state["knobs"] == {**dict(before["knobs"]), "paper": "end"}  # type: ignore[call-overload]
+        assert state["faults"] == ["slow:2"]
+        assert int(str(state["changed_at_monotonic_ns"])) > int(str(before["changed_at_monotonic_ns"]))
+        assert device.tell()["changed_at_monotonic_ns"] == state["changed_at_monotonic_ns"]
+        with pytest.raises(BadSetting, match="paper=gone"):
+            device.tell("paper=gone")
+        assert device.tell()["knobs"] == state["knobs"]
+
+
+def test_a_stale_socket_is_replaced_and_a_live_one_refused(tmp_path: Path) -> None:
+    with socket.socket(socket.AF_UNIX) as left:
+        left.bind(str(tmp_path / "ctl"))
+    with served(tmp_path, "tcp:127.0.0.1:0") as device:
+        assert device.tell()["model"] == "escpos"
+        with pytest.raises(ControlError, match="another simulator"), served(tmp_path, "tcp:127.0.0.1:0"):
+            pass
+        assert device.tell()["model"] == "escpos"
+    with pytest.raises(ControlError, match="is the device being served"):
+        tell(tmp_path / "ctl", [])
+
+
+def test_a_path_too_long_for_a_socket_is_refused(tmp_path: Path) -> None:
+    folder = tmp_path / ("x" * 100)
+    folder.mkdir()
+    with pytest.raises(ControlError, match="107 bytes"), served(folder, "tcp:127.0.0.1:0"):
+        pass
+
+
+@pytest.mark.parametrize("line", [b"nonsense\n", b"[]\n", b"{}\n", b'{"set": 3}\n'])
+def test_nonsense_is_answered_with_what_to_write(tmp_path: Path, line: bytes) -> None:
+    with served(tmp_path, "tcp:127.0.0.1:0") as device, socket.socket(socket.AF_UNIX) as caller:
+        caller.connect(str(device.control))
+        caller.settimeout(2)
+        caller.sendall(line)
+        assert "write" in json.loads(caller.recv(4096))["error"]
+        caller.sendall(b'{"set": []}\n')
+        assert json.loads(caller.recv(65536))["model"] == "escpos"
+
+
+def test_an_endless_line_is_hung_up_on(tmp_path: Path) -> None:
+    with served(tmp_path, "tcp:127.0.0.1:0") as device:
+        with socket.socket(socket.AF_UNIX) as caller:
+            caller.connect(str(device.control))
+            caller.settimeout(2)
+            with pytest.raises((BrokenPipeError, ConnectionResetError)):
+                caller.sendall(bytes(1 << 23))
+        assert device.tell()["model"] == "escpos"
