@@ -39,7 +39,7 @@ class Conversation:
         self._demux = Demultiplexer()
         self.round = Round(learned, setup.reply_s)
         self.belief = Belief()
-        self.heard = False  #: the printer said something valid; whoever reads it clears it
+        self._heard = False  # the printer said something valid
         self.noise = False  #: since the last poll began
         self.woken = False  #: the last read was ended from outside
         self.raw: dict[str, str] = {}  #: the bytes that the belief rests on
@@ -83,7 +83,7 @@ class Conversation:
             self.pump(deadline, self._round_done)
         if self._asb_due():
             self._arm(deadline)
-        if self._complete or self.round.settling or (self._valid and not self.noise):
+        if self.alive or self.round.settling:
             return Outcome.ANSWERED
         if self.noise:
             return Outcome.GARBLED
@@ -103,6 +103,16 @@ class Conversation:
                 self._take(data)
             elif not wait.expired():
                 self.woken = True
+
+    @property
+    def alive(self) -> bool:
+        """It said something valid since the last poll began, and no garbage with it."""
+        return self._complete or (self._valid and not self.noise)
+
+    def take_heard(self) -> bool:
+        """Whether it was heard since the last call. Among garbage a valid byte is chance."""
+        heard, self._heard = self._heard and self.alive, False
+        return heard
 
     def may_confirm(self) -> None:
         """Listening begins: what is pushed may be confirmed anew."""
@@ -245,7 +255,7 @@ class Conversation:
                 pass
 
     def _said(self) -> None:
-        self.heard = self._valid = True
+        self._heard = self._valid = True
 
     def _pushed(self, frame: bytes) -> None:
         # Where only automatic status tells anything, its answer to arming is the poll.

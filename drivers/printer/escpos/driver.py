@@ -174,7 +174,7 @@ class EscposDriver:
     # -- listening ---------------------------------------------------------------------------------
 
     def _listened(self) -> bool:
-        if self._talk.heard and self._judge.missed and not self._talk.noise:
+        if self._judge.missed and self._talk.alive:
             self._conclude(Outcome.ANSWERED)  # late, and alive
         return self._talk.woken or self._news()
 
@@ -219,7 +219,7 @@ class EscposDriver:
 
     def _observe(self) -> Observation:
         values, facts, wall_s = self._values(), self._facts(), self._clock.wall_s()
-        heard, self._talk.heard = self._talk.heard, False
+        heard = self._talk.take_heard()
         if heard:
             self._heard_wall_s = wall_s
             self._read_wall_s = wall_s

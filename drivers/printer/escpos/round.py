@@ -17,8 +17,9 @@ from drivers.printer.escpos.wire import ask_status
 ASKS = 2  #: of one question in one poll, so that a single lost byte is no missed poll
 POLLS = 2  #: in vain for one question, then the round starts anew and doubts that it is supported
 QUIET_S = 0.05  #: after noise, before asking again
-SETTLE = 1.25  #: a second answer may take so much longer than the first took
-PATIENCE = 2.0  #: a device may take so much longer than it took last
+SETTLE = 2.0  #: a second answer may take so much longer than the first took
+PATIENCE = 2.0  #: a device may take so much longer than it took lately
+LATELY = 0.9  #: how much of a long wait is remembered at each further answer
 PATIENCE_MOST_S = 10.0
 
 FIRST = Query.PRINTER
@@ -139,14 +140,15 @@ class Round:
             return False
         self._answers[question.query] = value
         oldest_s = self._on_their_way.pop(0) if self._on_their_way else question.last_s
-        self._lag_s = now_s - question.last_s
+        self._lag_s = max(now_s - question.last_s, LATELY * self._lag_s)
         if question.answered_s is None:
             question.answered_s = now_s
-            question.settled_s = question.last_s + SETTLE * (now_s - oldest_s) + QUIET_S
+            self.learned.answered(name(question.query))
             if self._wary:
                 self._wary = False
                 self._on_their_way.append(question.last_s)
-            self.learned.answered(name(question.query))
+        within_s = min(SETTLE * (now_s - oldest_s), PATIENCE_MOST_S)
+        question.settled_s = max(question.settled_s, question.last_s + within_s + QUIET_S)
         return True
 
     def stuck(self, now_s: float) -> bool:

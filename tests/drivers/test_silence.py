@@ -1,0 +1,182 @@
+"""What silence means: every row of the table, over every kind of link."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from drivers.api import Memory, Power
+from drivers.silence import ANSWERED_KEY, KINDS, LINE_KEY, POLLS, SHOWS_BUSY, Judge, Outcome
+
+A, M, G = Outcome.ANSWERED, Outcome.MISSED, Outcome.GARBLED
+HIGH, LOW, NONE = True, False, None
+
+
+def judge(scheme: str = "serial", memory: Memory | None = None) -> Judge:
+    return Judge(scheme=scheme, proves_power=scheme != "serial", memory={} if memory is None else memory)
+
+
+def holds(judged: Judge) -> set[str]:
+    return {kind for kind, value in judged.conditions().items() if value}
+
+
+# link, DSR while it answered, how three polls ended, DSR then -> what holds, and the power
+TABLE = [
+    ("serial", NONE, Outcome.ABSENT, NONE, "unplugged", Power.OFF_OFFLINE),
+    ("usb", NONE, Outcome.ABSENT, NONE, "unplugged", Power.OFF_OFFLINE),
+    ("tcp", NONE, Outcome.UNREACHABLE, NONE, "unreachable", Power.OFF_OFFLINE),
+    ("serial", HIGH, M, LOW, "power_off", Power.OFF),
+    ("serial", HIGH, M, HIGH, "frozen", Power.OFFLINE),
+    ("tcp", NONE, M, NONE, "frozen", Power.OFFLINE),
+    ("tcp", NONE, Outcome.LOST, NONE, "frozen", Power.OFFLINE),
+    ("usb", NONE, M, NONE, "frozen", Power.OFFLINE),
+    ("serial", NONE, M, NONE, "silent", Power.OFF_OFFLINE),
+    ("serial", LOW, M, LOW, "silent", Power.OFF_OFFLINE),  # a DSR never seen high is not wired
+    ("serial", HIGH, M, NONE, "silent", Power.OFF_OFFLINE),
+    ("serial", NONE, G, NONE, "garbled", Power.UNKNOWN),
+    ("serial", NONE, Outcome.HELD_BY_OTHER, NONE, "held_by_other", Power.UNKNOWN),
+    ("serial", NONE, Outcome.NO_PERMISSION, NONE, "no_permission", Power.UNKNOWN),
+]
+AT_ONCE = {"unplugged", "held_by_other", "no_permission"}
+NEVER_ANSWERED_TOO = {"garbled", "held_by_other", "no_permission"}
+
+
+@pytest.mark.parametrize(("scheme", "before", "outcome", "line", "kind", "power"), TABLE)
+def test_after_it_answered(
+    scheme: str, before: bool | None, outcome: Outcome, line: bool | None, kind: str, power: Power
+) -> None:
+    judged = judge(scheme)
+    judged.feed(A, before)
+    assert (holds(judged), judged.power) == (set(), Power.ONLINE)
+    for poll in range(1, POLLS + 1):
+        judged.feed(outcome, line)
+        assert holds(judged) == ({kind} if poll == POLLS or kind in AT_ONCE else set())
+    assert judged.power is power
+    assert judged.blind
+    assert tuple(judged.conditions()) == KINDS[scheme]
+    judged.feed(A, before)
+    assert (holds(judged), judged.power, judged.blind) == (set(), Power.ONLINE, False)
+    assert None not in judged.conditions().values()
+
+
+@pytest.mark.parametrize(("scheme", "before", "outcome", "line", "kind", "power"), TABLE)
+def test_never_answered(
+    scheme: str, before: bool | None, outcome: Outcome, line: bool | None, kind: str, power: Power
+) -> None:
+    judged = judge(scheme)
+    for _ in range(5):
+        judged.feed(outcome, line)
+    assert holds(judged) == ({kind} & NEVER_ANSWERED_TOO)
+    assert judged.power is Power.UNKNOWN
+
+
+def test_before_the_first_poll_nothing_is_known() -> None:
+    assert set(judge().conditions().values()) == {None}
+    assert judge().power is Power.UNKNOWN
+
+
+def test_an_open_port_is_neither_absent_nor_held() -> None:
+    judged = judge()
+    judged.feed(M)
+    assert judged.conditions() == {
+        "unplugged": False,
+        "power_off": None,
+        "frozen": None,
+        "silent": None,
+        "garbled": None,
+        "held_by_other": False,
+        "no_permission": False,
+    }
+
+
+def test_held_by_another_leaves_the_rest_unknown() -> None:
+    judged = judge()
+    judged.feed(A)
+    judged.feed(Outcome.HELD_BY_OTHER)
+    assert judged.conditions()["silent"] is None
+    judged.feed(M)
+    assert (holds(judged), judged.conditions()["held_by_other"]) == (set(), False)
+
+
+def test_back_in_its_socket_it_has_three_deadlines_again() -> None:
+    judged = judge()
+    judged.feed(A)
+    judged.feed(Outcome.ABSENT)
+    judged.feed(M)
+    judged.feed(M)
+    assert (holds(judged), judged.power) == (set(), Power.UNKNOWN)
+    judged.feed(M)
+    assert holds(judged) == {"silent"}
+
+
+def test_one_answer_starts_the_count_anew() -> None:
+    judged = judge()
+    for outcome in (A, M, M, A, M, M):
+        judged.feed(outcome)
+    assert (holds(judged), judged.missed) == (set(), 2)
+
+
+def test_any_garbage_among_the_three_is_garbled_until_only_silence_is_left() -> None:
+    judged = judge()
+    for outcome in (A, G, M, M):
+        judged.feed(outcome)
+    assert holds(judged) == {"garbled"}
+    judged.feed(M)
+    assert holds(judged) == {"silent"}
+
+
+def test_a_port_that_the_system_refuses_proves_nothing() -> None:
+    judged = judge()
+    judged.feed(A)
+    for _ in range(4):
+        judged.feed(Outcome.UNUSABLE)
+    assert (holds(judged), judged.power) == (set(), Power.UNKNOWN)
+
+
+def test_a_dsr_that_is_low_while_the_printer_answers_shows_no_power() -> None:
+    memory: Memory = {}
+    judged = judge(memory=memory)
+    judged.feed(A, HIGH)
+    judged.feed(A, LOW)  # once may be chance: the power went just after the answer
+    judged.feed(A, HIGH)
+    judged.feed(A, LOW)
+    judged.feed(A, LOW)
+    assert memory[LINE_KEY] == SHOWS_BUSY
+    for _ in range(POLLS):
+        judged.feed(M, LOW)
+    assert holds(judged) == {"silent"}
+
+
+def test_memory_outlives_the_judge() -> None:
+    memory: Memory = {}
+    judge(memory=memory).feed(A, HIGH)
+    judged = judge(memory=memory)
+    for _ in range(POLLS):
+        judged.feed(M, LOW)
+    assert holds(judged) == {"power_off"}
+    del memory[ANSWERED_KEY]  # as at a new boot
+    judged = judge(memory=memory)
+    for _ in range(POLLS):
+        judged.feed(M, LOW)
+    assert holds(judged) == set()
+
+
+@given(
+    scheme=st.sampled_from(sorted(KINDS)),
+    polls=st.lists(st.tuples(st.sampled_from(Outcome), st.sampled_from([HIGH, LOW, NONE]))),
+)
+def test_at_most_one_thing_holds_and_none_after_an_answer(
+    scheme: str, polls: list[tuple[Outcome, bool | None]]
+) -> None:
+    judged = judge(scheme)
+    answered = False
+    for outcome, line in polls:
+        judged.feed(outcome, line)
+        answered = answered or outcome is A
+        assert len(holds(judged)) <= 1
+        assert (judged.power is Power.ONLINE) <= answered
+        if outcome is A:
+            assert not holds(judged)
+        if not answered:
+            assert holds(judged) <= NEVER_ANSWERED_TOO
