@@ -163,7 +163,7 @@ def play_command(scenario: Path, folder: Path | None, broker: str | None) -> Non
             expects = any(step.expect for step in steps)
             seen = stack.enter_context(watching(broker or broker_of(where))) if expects else None
             missing = play(steps, where, seen, click.echo)
-        except BadSetting as error:
+        except ValueError as error:
             fail(error, _BAD_USAGE)
         except (DoorError, ControlError, OSError) as error:
             fail(error, _UNREACHABLE)

@@ -101,7 +101,7 @@ def play(steps: Sequence[Step], folder: Path, seen: Seen | None, say: Callable[[
 
 @contextmanager
 def watching(broker: str) -> Iterator[Seen]:
-    """A subscriber to everything that terminals publish at `broker`."""
+    """A subscriber to everything that terminals publish at `broker`; `ConnectionError`, `ValueError`."""
     from agent.uplink.watcher import Message, Watcher  # noqa: PLC0415 - needed by expectations alone
 
     seen = Seen()
@@ -110,8 +110,9 @@ def watching(broker: str) -> Iterator[Seen]:
         seen.add(message.topic, message.payload)
 
     watcher = Watcher(broker, [f"{_BASE}/#"], take)
-    watcher.start()
     try:
+        if not watcher.start():
+            raise ConnectionError(f"{broker}: {watcher.trouble or 'no answer'}; is the broker running?")
         yield seen
     finally:
         watcher.stop()

@@ -13,10 +13,12 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import paho.mqtt.publish
 import pytest
 import serial
 
 from simulator.control import tell
+from tests.brokers import mosquitto_broker
 
 pytestmark = pytest.mark.system
 
@@ -127,3 +129,38 @@ def test_a_scenario_brings_its_own_counter_and_names_what_it_cannot_do(tmp_path:
     assert run("play", str(scenario)).returncode == 2
     scenario.write_text('[[step]]\nat_s = 0\ndevice = "teapot"\nset = "paper=end"\n', "utf-8")
     assert run("play", str(scenario)).returncode == 4
+
+
+EXPECTING = """\
+[[step]]
+at_s = 0.2
+expect = {topic = "event", where = {kind = "paper_end", change = "raised"}, within_s = 2}
+[[step]]
+at_s = 0.3
+expect = {topic = "health", where = {level = "now"}, within_s = 0.5}
+"""
+
+
+def test_what_a_scenario_expects_is_observed_at_the_broker(tmp_path: Path) -> None:
+    scenario = tmp_path / "scenario.toml"
+    scenario.write_text(EXPECTING, "utf-8")
+    with mosquitto_broker(tmp_path) as broker:
+        play = subprocess.Popen(
+            [*SIM, "play", str(scenario), "--broker", broker.url], stderr=subprocess.PIPE, text=True
+        )
+        event = json.dumps({"kind": "paper_end", "change": "raised"})
+        while play.poll() is None:
+            paho.mqtt.publish.single("tillwatch/v1/T-1/event", event, port=broker.port)
+            time.sleep(0.05)
+        _, said = play.communicate()
+    assert play.returncode == 1
+    assert said.splitlines()[1:] == ["not observed: health with {'level': 'now'} within 0.5 s"]
+
+
+def test_without_its_broker_a_scenario_that_expects_is_not_played(tmp_path: Path) -> None:
+    scenario = tmp_path / "scenario.toml"
+    scenario.write_text(EXPECTING, "utf-8")
+    done = run("play", str(scenario), "--broker", "mqtt://127.0.0.1:9")
+    assert done.returncode == 4
+    assert "is the broker running?" in done.stderr
+    assert run("play", str(scenario), "--broker", "nonsense").returncode == 2
