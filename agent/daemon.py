@@ -25,7 +25,7 @@ from agent.diagnosis.catalogue import CATALOGUE
 from agent.diagnosis.faults import Diagnosis
 from agent.messages import Stamper
 from agent.selftest import SelftestDesk
-from agent.terminal import Terminal, Watched
+from agent.terminal import AGENT, Terminal, Watched
 from agent.uplink.outbox import Batch, Outbox
 from agent.uplink.session import Uplink, UplinkState
 from agent.uplink.writer import Writer
@@ -74,8 +74,6 @@ class Daemon:
         )
         self._uplink = Uplink(config, self._outbox, stamper, self._note_uplink)
         diagnosis = Diagnosis(CATALOGUE, self._clock)
-        stored = self._outbox.faults()
-        diagnosis.restore(stored)
         devices = (host_device(config), *config.devices)
         self._terminal = Terminal(
             config,
@@ -86,7 +84,6 @@ class Daemon:
             publisher=self._uplink,
             store=self._writer,
         )
-        self._gone = {key.split("/")[0] for key in stored} - {d.id for d in devices} - {"agent"}
         self._workers = {d.id: self._worker(d) for d in devices}
         desk = SelftestDesk(
             config,
@@ -105,7 +102,8 @@ class Daemon:
         """Watch until SIGTERM or SIGINT."""
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._on_signal)
-        self._terminal.forget(self._gone)
+        self._terminal.restore(self._outbox.faults())
+        self._storage(None)
         self._writer.start()
         self._uplink.keep({f"device/{device}" for device in self._workers})
         self._uplink.start()
@@ -193,7 +191,7 @@ class Daemon:
 
     def _storage(self, trouble: str | None) -> None:
         evidence = {"storage_failed": {"detail": trouble}} if trouble else {}
-        self._terminal.judge("agent", {"storage_failed": trouble is not None}, evidence)
+        self._terminal.judge(AGENT, {"storage_failed": trouble is not None}, evidence)
 
     def _note_uplink(self, state: UplinkState) -> None:
         self._uplink_state = state
@@ -219,7 +217,7 @@ class Daemon:
         def learned() -> None:
             changes = memory.take_changes()
             if changes is not None:
-                self._writer.submit(Batch(rows=[], faults={}, memory={key: changes}), None)
+                self._writer.submit(Batch(memory={key: changes}))
 
         return Worker(
             device.id,

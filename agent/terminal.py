@@ -7,7 +7,7 @@ One thread owns it. Observations come in; out go retained states (at once) and c
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -29,6 +29,7 @@ from agent.uplink.outbox import Batch, Row
 from drivers.api import Clock, Json, Observation
 
 HEALTH = "health"
+AGENT = "agent"  #: the agent itself, as the device of its own faults
 
 
 class Publisher(Protocol):
@@ -89,6 +90,8 @@ class Terminal:
     def observe(self, device: str, observation: Observation) -> None:
         """A device said something, or failed to: publish what changed, and judge it."""
         watched = self._devices[device]
+        if watched.last is None:
+            self._close_unheard_of(device, observation)
         watched.last = observation
         report = self._report(device, watched, observation)
         if watched.published is None or _differs(report, watched.published):
@@ -108,12 +111,24 @@ class Terminal:
 
     def record(self, event: SelftestEvent) -> None:
         """Store an event that is no fault."""
-        self._store.submit(Batch(rows=[self._row(event)], faults={}, memory={}))
+        self._store.submit(Batch(rows=[self._row(event)]))
 
-    def forget(self, devices: Iterable[str]) -> None:
-        """Close the faults of devices that the configuration no longer has."""
-        for device in devices:
+    def restore(self, states: Mapping[str, Json]) -> None:
+        """Take up the open faults of the last run; those of devices that are gone are closed."""
+        unreadable = self._diagnosis.restore(states)
+        if unreadable:
+            self._log.warning("open faults that cannot be read are let go: %s", ", ".join(unreadable))
+            self._store.submit(Batch(faults=dict.fromkeys(unreadable)))
+        watched = {*self._devices, AGENT}
+        for device in {key.partition("/")[0] for key in states} - watched:
             self._commit(self._diagnosis.forget(device))
+
+    def _close_unheard_of(self, device: str, first: Observation) -> None:
+        """Close open faults of kinds that the device, as it is configured now, does not report."""
+        open_kinds = {fault.kind for fault in self._diagnosis.open_faults() if fault.device == device}
+        unheard_of = open_kinds - first.conditions.keys()
+        if unheard_of:
+            self._commit(self._diagnosis.forget(device, unheard_of))
 
     # -- what time brings --------------------------------------------------------------------------
 
@@ -165,7 +180,6 @@ class Terminal:
             Batch(
                 rows=[self._row(change.event) for change in changes],
                 faults={change.key: change.state for change in changes},
-                memory={},
             ),
             then,
         )
@@ -176,7 +190,9 @@ class Terminal:
     def _summarise(self) -> Health | None:
         """The terminal's health, or None before every device had its chance to say something."""
         now_s = self._clock.monotonic_s()
-        if any(watched.last is None and now_s < self._latest_s(watched) for watched in self._devices.values()):
+        if any(
+            watched.last is None and now_s < self._latest_s(watched) for watched in self._devices.values()
+        ):
             return None
         return summarise(
             {device: watched.last for device, watched in self._devices.items()},

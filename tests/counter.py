@@ -20,7 +20,6 @@ from typing import Any
 
 from agent.uplink.watcher import Message, Watcher
 from simulator.control import tell
-
 from tests.validate import validate
 
 START_S = 15.0
@@ -165,7 +164,7 @@ class Counter:
         self.config = folder / "tillwatch.toml"
         self.door = door or f"tty:{folder}/receipt"
         self._knobs = knobs
-        self._environment = environment or {}
+        self._environment = {"RUNTIME_DIRECTORY": str(folder / "run")} | (environment or {})
         self._daemon: subprocess.Popen[bytes] | None = None
         self._printer: subprocess.Popen[bytes] | None = None
         self._link = link or f"serial:{folder}/receipt"

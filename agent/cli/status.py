@@ -58,8 +58,9 @@ def text(view: dict[str, Any]) -> str:
         level = health["devices"].get(device, "unknown")
         lines.append(f"  {device:<12} {_level(level)}  {_device(seen)}")
     lines += [
-        f"  {click.style('fault', fg='red')}    {open_['fault']} ({open_['severity']}) since {open_['raised_at']}"
-        for open_ in health["faults"]
+        click.style("  fault    ", fg="red")
+        + f"{fault['fault']} ({fault['severity']}) since {fault['raised_at']}"
+        for fault in health["faults"]
     ]
     return "\n".join(lines)
 

@@ -13,7 +13,7 @@ class NoLink:
     held = False
     proves_power = False
 
-    def open(self, deadline: Deadline) -> None:
+    def open(self, deadline: Deadline) -> None:  # noqa: ARG002 - the contract's
         raise LinkUnusable("this device has no link")
 
     def close(self) -> None:
@@ -22,10 +22,10 @@ class NoLink:
     def is_open(self) -> bool:
         return False
 
-    def read(self, deadline: Deadline) -> bytes:
+    def read(self, deadline: Deadline) -> bytes:  # noqa: ARG002 - same
         raise LinkUnusable("this device has no link")
 
-    def write(self, data: bytes, deadline: Deadline) -> int:
+    def write(self, data: bytes, deadline: Deadline) -> int:  # noqa: ARG002 - same
         raise LinkUnusable("this device has no link")
 
     def power_line(self) -> bool | None:

@@ -1,1 +1,1 @@
-"""`make bench`: what Tillwatch costs, beside peers, measured in one run. Prints tables; never fails on timing."""
+"""`make bench`: what Tillwatch costs, beside peers, in one run. Prints tables; never fails on timing."""
