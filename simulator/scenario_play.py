@@ -112,7 +112,8 @@ def watching(broker: str) -> Iterator[Seen]:
     watcher = Watcher(broker, [f"{_BASE}/#"], take)
     try:
         if not watcher.start():
-            raise ConnectionError(f"{broker}: {watcher.trouble or 'no answer'}; is the broker running?")
+            why = watcher.trouble.detail if watcher.trouble else "no answer"
+            raise ConnectionError(f"{broker}: {why}; is the broker running?")
         yield seen
     finally:
         watcher.stop()

@@ -73,10 +73,14 @@ class MemoryDoor:
         return line and self._plugged
 
     def _next_s(self, now_s: float) -> float | None:
-        moments = [self.served.next_s(now_s), self._to_host.next_s()]
-        if self.served.room():
-            moments.append(self._to_device.next_s())
-        return min((moment for moment in moments if moment is not None), default=None)
+        first_s = self.served.next_s(now_s)
+        for moment_s in (self._to_host.next_s(), self._to_device.next_s() if self._device_takes() else None):
+            if moment_s is not None and (first_s is None or moment_s < first_s):
+                first_s = moment_s
+        return first_s
+
+    def _device_takes(self) -> bool:
+        return self._to_device.waiting_bytes > 0 and self.served.room() > 0
 
     def _advance(self) -> float:
         """Everything that happens by now, each at its moment."""
@@ -93,7 +97,7 @@ class MemoryDoor:
             self._to_device.clear()
             self._to_host.clear()
             self._arrived.clear()
-        if self.served.room() and (data := self._to_device.take(at_s)):
+        if self._device_takes() and (data := self._to_device.take(at_s)):
             self.served.host_bytes(data, at_s)
         said = self.served.due(at_s)
         self._to_host.put(uart.heard(said, self.baud, self.host_baud), at_s)
