@@ -1,0 +1,126 @@
+"""The terminal on a turned clock: what is published when, in which order, and what a restart keeps."""
+
+from __future__ import annotations
+
+import pytest
+
+from agent.messages import SelftestEvent, rfc3339
+from tests.fast_forward import CONFIG, Forward
+from tests.harness import Bench
+
+SETTLED_S = 12.0
+
+
+@pytest.fixture
+def forward() -> Forward:
+    running = Forward(Bench())
+    assert running.run(SETTLED_S) == []
+    return running
+
+
+def test_the_event_is_stored_before_the_health_it_explains(forward: Forward) -> None:
+    before = len(forward.broker.messages)
+    forward.tell("paper=end")
+    forward.run(SETTLED_S)
+    topics = [topic for topic, _ in forward.broker.messages[before:]]
+    assert topics == ["device/receipt", "event", "health"]
+    health = forward.broker.on("health")[-1]
+    event = forward.broker.on("event")[-1]
+    assert health["level"] == "now"
+    assert health["faults"][0]["occurrence"] == event["occurrence"]
+    assert health["as_of"] == event["seq"]
+
+
+def test_conditions_are_published_before_any_delay(forward: Forward) -> None:
+    forward.tell("paper=end")
+    changed_at = rfc3339(forward.clock.wall_s() + 0.1)
+    forward.run(SETTLED_S)
+    report = forward.broker.on("device/receipt")[-1]
+    assert report["conditions"]["paper_end"]["value"] is True
+    assert report["at"] <= changed_at < forward.broker.on("event")[-1]["at"]
+
+
+def test_a_device_that_says_nothing_is_unknown_and_no_fault() -> None:
+    forward = Forward(Bench(settings=("fault=mute",)))
+    assert forward.run(SETTLED_S) == []
+    (health,) = forward.broker.on("health")
+    assert (health["level"], health["unknown"], health["faults"]) == ("unknown", ["receipt"], [])
+
+
+def test_no_health_before_every_device_had_an_observation_or_three_polls_passed() -> None:
+    forward = Forward(Bench())
+    forward.clock.advance(3 * forward.bench.poll_s - 0.1)
+    forward.terminal.advance()
+    assert forward.broker.on("health") == []
+    forward.clock.advance(0.1)
+    forward.terminal.advance()
+    assert forward.broker.on("health")[-1]["level"] == "unknown"
+
+
+def test_health_and_device_are_refreshed_when_nothing_happens(forward: Forward) -> None:
+    forward.run(2 * CONFIG.agent.health_refresh_s)
+    assert len(forward.broker.on("health")) == 3
+    refreshes = forward.broker.on("device/receipt")
+    assert 3 <= len(refreshes) <= 5  # the first ones tell of identity and counters as they become known
+    assert len({message["id"] for message in refreshes}) == len(refreshes)
+
+
+def test_metrics_carry_each_devices_statistics(forward: Forward) -> None:
+    forward.run(CONFIG.agent.metric_s)
+    values = forward.broker.on("metric")[-1]["values"]
+    assert list(values) == ["receipt"]
+    assert all(isinstance(value, int | float) for value in values["receipt"].values())
+
+
+def test_an_open_fault_survives_a_restart_and_clears_with_the_same_occurrence(forward: Forward) -> None:
+    forward.tell("cover=open")
+    assert forward.run(SETTLED_S) == ["raised receipt/cover_open"]
+    forward.restart()
+    assert forward.run(SETTLED_S) == []
+    forward.restart()
+    forward.tell("cover=closed")
+    assert forward.run(SETTLED_S) == ["cleared receipt/cover_open"]
+    raised, cleared = forward.broker.on("event")
+    assert raised["occurrence"] == cleared["occurrence"]
+    assert raised["raised_at"] == cleared["raised_at"]
+    assert forward.broker.faults == {}
+
+
+def test_faults_of_what_is_watched_no_more_are_removed(forward: Forward) -> None:
+    forward.tell("paper=end")
+    forward.run(SETTLED_S)
+    state = forward.broker.faults["receipt/paper_end"]
+    forward.broker.faults |= {"gone/paper_end": state, "receipt/unreachable": state, "receipt/nonsense": 7}
+    forward.restart()
+    forward.run(SETTLED_S)
+    assert sorted(forward.broker.changes()) == [
+        "raised receipt/paper_end",
+        "removed gone/paper_end",
+        "removed receipt/unreachable",
+    ]
+    assert list(forward.broker.faults) == ["receipt/paper_end"]
+
+
+def test_the_agents_own_fault_colours_health_without_a_device_topic(forward: Forward) -> None:
+    forward.terminal.judge("agent", {"storage_failed": True}, {"storage_failed": {"detail": "disk full"}})
+    forward.run(SETTLED_S)
+    assert forward.broker.changes() == ["raised agent/storage_failed"]
+    assert forward.broker.on("health")[-1]["devices"]["agent"] in ("soon", "now")
+    assert forward.broker.on("device/agent") == []
+    forward.terminal.judge("agent", {"storage_failed": False}, {})
+    forward.run(60)
+    assert forward.broker.changes()[-1] == "cleared agent/storage_failed"
+
+
+def test_a_selftest_becomes_an_event(forward: Forward) -> None:
+    forward.terminal.record(
+        SelftestEvent(device="receipt", level="internal", result="passed", steps=[], by="root")
+    )
+    assert forward.broker.on("event")[-1]["type"] == "selftest"
+
+
+def test_the_view_shows_the_latest_of_everything(forward: Forward) -> None:
+    view = forward.terminal.view()
+    assert view["terminal"] == "T-0001"
+    assert view["devices"]["receipt"]["power"] == "online"
+    assert view["health"]["level"] == "ok"
