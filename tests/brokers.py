@@ -73,6 +73,10 @@ class Broker:
         self.stop()
         self.start()
 
+    def reload(self) -> None:
+        """SIGHUP: passwords and access rules are read anew, connections stay."""
+        self._signal(signal.SIGHUP)
+
     def stop_signal(self) -> None:
         """SIGSTOP: connections stay open, nothing answers."""
         self._signal(signal.SIGSTOP)

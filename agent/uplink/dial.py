@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
+import select
 import socket
 import ssl
 import threading
@@ -12,6 +12,7 @@ from collections.abc import Callable
 from agent.config import Mqtt
 from agent.uplink.reasons import Trouble, Troubled
 
+VERDICT_S = 0.3
 X509_EXPIRED = 10
 X509_NOT_YET_VALID = 9
 X509_HOSTNAME_MISMATCH = 62
@@ -79,15 +80,22 @@ class Dialling:
         context = tls_context(self._mqtt) if self._mqtt.tls else None
         sock = self._connect_tcp()
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        if context is None:
-            return sock
+        return sock if context is None else self._secure(context, sock)
+
+    def _secure(self, context: ssl.SSLContext, plain: socket.socket) -> ssl.SSLSocket:
         self._stage = "tls"
+        sock = plain
         try:
-            sock.settimeout(self._left_s())
-            return context.wrap_socket(sock, server_hostname=self._mqtt.host)
+            plain.settimeout(self._left_s())
+            sock = secured = context.wrap_socket(plain, server_hostname=self._mqtt.host)
+            _hear_verdict(secured, min(VERDICT_S, self._left_s()))
         except (OSError, ValueError) as error:
             sock.close()
             raise Troubled(tls_trouble(error)) from error
+        except Troubled:
+            sock.close()
+            raise
+        return secured
 
     def _connect_tcp(self) -> socket.socket:
         try:
@@ -180,7 +188,17 @@ def _no_password() -> str:
     raise ValueError("the key is encrypted, and there is nobody to ask for its passphrase")
 
 
-def close_quietly(sock: socket.socket) -> None:
-    """Close a socket that may be broken already."""
-    with contextlib.suppress(OSError):
-        sock.close()
+def _hear_verdict(sock: ssl.SSLSocket, seconds: float) -> None:
+    """Give the broker a moment to refuse our certificate.
+
+    With TLS 1.3 its alert comes after our side of the handshake (RFC 8446 section 4.4.2.4); had we sent
+    CONNECT by then, the reset that answers it could wipe the alert out. A broker that is content usually
+    sends session tickets at once, so nobody waits long.
+    """
+    sock.setblocking(False)
+    select.select([sock], [], [], seconds)
+    try:
+        said = sock.recv(1)
+    except ssl.SSLWantReadError:
+        return
+    raise Troubled(Trouble("broken_peer", "it speaks first") if said else Trouble("closed", "after TLS"))

@@ -269,14 +269,15 @@ class Session:
     def _say_farewell(self, connection: Connection, traffic: Traffic, reason: StatusReason) -> None:
         farewell = traffic.announce(self._status("offline", reason))
         ends_s = self._clock.monotonic_s() + self._lasting.timing.farewell_s
+        traffic.pump(self._clock.monotonic_s())
         while not farewell.answered and (now_s := self._clock.monotonic_s()) < ends_s:
-            traffic.pump(now_s)
             self._turn(connection, ends_s - now_s)
             for note in connection.take():
                 if isinstance(note, Ended):
                     return
                 if isinstance(note, Answered):
                     traffic.answered(note, now_s)
+            traffic.pump(now_s)
         connection.disconnect()
 
     def _turn(self, connection: Connection, seconds: float) -> None:

@@ -262,7 +262,7 @@ class Traffic:
         return self._limits.in_flight - len(self._flying)
 
     def _room_for_rows(self) -> int:
-        kept_free = min(FOR_STATES, self._limits.in_flight - 1)
+        kept_free = min(FOR_STATES, self._limits.in_flight // 4)
         return self._room() - kept_free
 
     def _send(

@@ -109,7 +109,7 @@ def test_what_is_remembered_while_a_transaction_runs_is_not_lost(
     def during(_s: float) -> None:
         desk.outbox.remember({"k": "later"})
 
-    monkeypatch.setattr(outbox_module.time, "sleep", during)
+    monkeypatch.setattr("agent.uplink.outbox.time.sleep", during)
     desk.outbox.close()
     desk.open(sync_delay_s=0.01)
     desk.outbox.remember({"k": "before"})
@@ -455,7 +455,7 @@ def test_reading_during_a_slow_commit_does_not_wait(desk: Desk, monkeypatch: pyt
         syncing.set()
         seen.append(len(desk.outbox.head(0, 10)))
 
-    monkeypatch.setattr(outbox_module.time, "sleep", sleep)
+    monkeypatch.setattr("agent.uplink.outbox.time.sleep", sleep)
     desk.put("a")
     assert syncing.is_set()
     assert seen == [0]  # nobody reads what is not on disk

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from agent.config import Mqtt
-from agent.messages import Metric, Stamper
+from agent.messages import Metric, Stamper, plain
 from agent.uplink import dial
 from agent.uplink.outbox import Outbox, Stored
 from agent.uplink.reasons import CONNACK_WORDS, REASONS, Trouble, Troubled
@@ -99,34 +99,42 @@ def test_an_old_protocol_that_no_longer_works_gives_way() -> None:
 
 def test_a_namesake_is_known_at_the_second_takeover_and_forgotten_in_calm() -> None:
     namesake = Namesake(Timing(duplicate_s=30.0, cap_s=100.0, calm_s=600.0))
-    namesake.thrown_out()
-    namesake.seen()  # the same takeover, seen from the other side
-    assert not namesake.known
-    assert namesake.pause_s() == 0.0
-    namesake.seen()
-    assert namesake.known
-    assert namesake.pause_s() == 30.0
-    namesake.thrown_out()
-    namesake.thrown_out()
-    assert namesake.pause_s() == 100.0
-    namesake.ended(599.0)
-    assert namesake.known
-    namesake.ended(600.0)
-    assert not namesake.known
+    seen: list[tuple[bool, float]] = []
+    for happens in (
+        namesake.thrown_out,
+        namesake.seen,  # the same takeover, seen from the other side
+        namesake.seen,
+        namesake.thrown_out,
+        namesake.thrown_out,
+        lambda: namesake.ended(599.0),
+        lambda: namesake.ended(600.0),
+    ):
+        happens()
+        seen.append((namesake.known, namesake.pause_s()))
+    assert seen == [
+        (False, 0.0),
+        (False, 0.0),
+        (True, 30.0),
+        (True, 60.0),
+        (True, 100.0),
+        (True, 100.0),
+        (False, 0.0),
+    ]
 
 
 def test_states_coalesce_to_ten_a_second_and_the_last_one_goes() -> None:
     states = States()
-    bodies = [Metric(values={"n": {"n": n}}) for n in range(100)]
-    sent: list[tuple[float, float]] = []
-    now_s = 0.0
-    for n, body in enumerate(bodies):
-        now_s = n * 0.01
-        states.put("device/a", body)
-        sent += [(now_s, b.values["n"]["n"]) for _t, b in states.take(now_s, 5)]  # type: ignore[union-attr]
+    sent: list[tuple[float, object]] = []
+
+    def take(now_s: float) -> None:
+        sent.extend((now_s, plain(body)["values"]["n"]["n"]) for _topic, body in states.take(now_s, 5))
+
+    for n in range(100):
+        states.put("device/a", Metric(values={"n": {"n": n}}))
+        take(n * 0.01)
     due_s = states.next_due_s()
     assert due_s is not None
-    sent += [(due_s, b.values["n"]["n"]) for _t, b in states.take(due_s, 5)]  # type: ignore[union-attr]
+    take(due_s)
     assert sent[0] == (0.0, 0)
     assert sent[-1][1] == 99
     assert all(later[0] - earlier[0] >= 0.0999 for earlier, later in pairwise(sent))
