@@ -84,6 +84,12 @@ def test_each_command_is_as_long_as_the_manual_says(command: bytes) -> None:
     assert [token.data for token in tokens] == [command, b"A", b"\n"]
 
 
+@pytest.mark.parametrize("command", COMMANDS, ids=lambda command: command.hex())
+def test_a_command_that_comes_byte_by_byte_is_the_same(command: bytes) -> None:
+    stream = command + b"A\n"
+    assert fed(stream, range(len(stream))) == fed(stream, [])
+
+
 @given(streams, st.lists(st.integers(0, 200), max_size=6))
 def test_any_split_gives_the_same(stream: bytes, cuts: list[int]) -> None:
     cuts = [min(cut, len(stream)) for cut in cuts]
