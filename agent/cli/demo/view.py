@@ -21,7 +21,9 @@ POWERS = {"online": "green", "off": "red", "offline": "red", "off_offline": "red
 CHANGES = {"raised": "red", "cleared": "green", "chattering": "yellow", "removed": "bright_black"}
 BASE = "tillwatch/v1/"
 FLOW_LINES = 200
-STORY_LINES = 6
+STORY_LINES = 12
+PAST_FAULTS = 4
+MIDDLE_LINES = 11
 
 
 @dataclass(slots=True)
@@ -34,6 +36,9 @@ class Picture:
     devices: dict[str, dict[str, Any]] = field(default_factory=dict)
     flow: collections.deque[Text] = field(default_factory=lambda: collections.deque(maxlen=FLOW_LINES))
     story: collections.deque[Text] = field(default_factory=lambda: collections.deque(maxlen=STORY_LINES))
+    past: collections.deque[dict[str, Any]] = field(
+        default_factory=lambda: collections.deque(maxlen=PAST_FAULTS)
+    )
     messages: int = 0
 
     def take(self, message: Message) -> None:
@@ -46,6 +51,8 @@ class Picture:
             self.health = body
         elif topic.startswith("device/"):
             self.devices[topic.removeprefix("device/")] = body
+        elif body.get("change") == "cleared":
+            self.past.appendleft(body)
         self.flow.append(flow_line(message))
 
     def tell(self, line: str) -> None:
@@ -95,7 +102,9 @@ def render(picture: Picture, *, broker: str) -> RenderableType:
     """The whole screen."""
     page = Layout()
     page.split_column(
-        Layout(_head(picture, broker), size=3), Layout(name="middle"), Layout(name="flow", ratio=1)
+        Layout(_head(picture, broker), size=3),
+        Layout(name="middle", size=MIDDLE_LINES),
+        Layout(name="flow", ratio=1),
     )
     page["middle"].split_row(Layout(_devices(picture), ratio=3), Layout(_faults(picture), ratio=2))
     rows = list(picture.flow)[-30:]
@@ -129,22 +138,37 @@ def _devices(picture: Picture) -> Panel:
         table.add_column(heading)
     levels = picture.health.get("devices", {})
     for name, device in sorted(picture.devices.items()):
-        lit = lit_conditions(device)
         level = levels.get(name, "unknown")
         power = device.get("power", "unknown")
         table.add_row(
             Text(name, style="bold"),
             Text(f" {level} ", style=LEVELS.get(level, UNKNOWN_LEVEL)),
             Text(power, style=POWERS.get(power, "bright_black")),
-            Text(", ".join(lit), style="red") if lit else Text("fine", style="bright_black"),
+            _conditions(device),
         )
     return Panel(table, title="devices", border_style="blue")
 
 
+def _conditions(device: dict[str, Any]) -> Text:
+    """What holds in red, what is unknown in grey with a question mark."""
+    line = Text()
+    for kind, condition in device.get("conditions", {}).items():
+        if condition["value"]:
+            line.append(f"{kind} ", style="bold red")
+        elif condition["value"] is None:
+            line.append(f"{kind}? ", style="bright_black")
+    return line if line else Text("fine", style="green")
+
+
 def _faults(picture: Picture) -> Panel:
     table = Table(expand=True, box=None)
-    for heading in ("fault", "severity", "since"):
+    for heading in ("fault", "severity", "raised", "cleared"):
         table.add_column(heading)
     for fault in picture.health.get("faults", []):
-        table.add_row(Text(fault["fault"], style="bold red"), fault["severity"], fault["raised_at"][11:19])
-    return Panel(table, title="open faults", border_style="blue")
+        table.add_row(
+            Text(fault["fault"], style="bold red"), fault["severity"], fault["raised_at"][11:19], ""
+        )
+    for fault in picture.past:
+        row = (fault["fault"], fault["severity"], fault["raised_at"][11:19], fault["cleared_at"][11:19])
+        table.add_row(*(Text(cell, style="bright_black") for cell in row))
+    return Panel(table, title="faults", border_style="blue")
