@@ -10,8 +10,12 @@ from typing import Any
 import click
 
 from agent.cli.exits import REFUSED
+from agent.cli.service import DEFAULT_CONFIG
 from agent.config import Config
 from agent.control import SOCKET_NAME, ask
+
+
+SERVICE_RUNTIME_DIR = Path("/run/tillwatch")  #: what systemd/tillwatch.service sets, which a shell does not see
 
 
 class NoDaemon(Exception):
@@ -38,7 +42,10 @@ def lines_from_daemon(config: Config, request: dict[str, Any]) -> Iterator[dict[
 
 
 def socket_path(config: Config) -> Path:
-    return config.agent.runtime_dir / SOCKET_NAME
+    """Where the daemon of this configuration listens: as we would, or as the installed service does."""
+    own = config.agent.runtime_dir / SOCKET_NAME
+    service = SERVICE_RUNTIME_DIR / SOCKET_NAME
+    return service if config.source == DEFAULT_CONFIG and service.exists() and not own.exists() else own
 
 
 def _refused(why: str) -> None:

@@ -47,11 +47,11 @@ def _ask(config: Config) -> dict[str, Any]:
 def text(view: dict[str, Any]) -> str:
     """The view for a person: a line for the terminal, the broker, each device, each fault."""
     health = view["health"] or {"level": "unknown", "devices": {}, "faults": []}
-    uplink = view["uplink"] or {"reason": "not connected yet"}
+    uplink = view["uplink"] or {"detail": "not connected yet"}
     outbox = view["outbox"]
     lines = [
         f"{click.style(view['terminal'], bold=True)}  {_level(health['level'])}",
-        f"  broker   {uplink['reason']}{': ' + uplink['detail'] if uplink.get('detail') else ''}",
+        f"  uplink   {uplink['detail']}",
         f"  outbox   {outbox['waiting']} waiting, last number {outbox['last_seq']}",
     ]
     for device, seen in view["devices"].items():
