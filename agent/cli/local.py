@@ -14,8 +14,9 @@ from agent.cli.service import DEFAULT_CONFIG
 from agent.config import Config
 from agent.control import SOCKET_NAME, ask
 
-
-SERVICE_RUNTIME_DIR = Path("/run/tillwatch")  #: what systemd/tillwatch.service sets, which a shell does not see
+SERVICE_RUNTIME_DIR = Path(
+    "/run/tillwatch"
+)  #: what systemd/tillwatch.service sets, which a shell does not see
 
 
 class NoDaemon(Exception):

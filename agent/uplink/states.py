@@ -1,20 +1,26 @@
-"""Retained states on their way out: only the latest of each topic, at most ten a second each."""
+"""Retained states on their way out: only the latest of each topic, at most ten in a second each."""
 
 from __future__ import annotations
 
 import threading
-from dataclasses import dataclass
+from collections import deque
+from dataclasses import dataclass, field
 
 from agent.messages import Body
 
-INTERVAL_S = 0.1
+MOST = 10
+WINDOW_S = 1.0
+"""At most `MOST` messages of one topic in any `WINDOW_S`. A burst passes at once; what is more waits."""
 
 
 @dataclass(slots=True)
 class _Slot:
     body: Body
     waiting: bool
-    free_at_s: float
+    sent_s: deque[float] = field(default_factory=lambda: deque(maxlen=MOST))
+
+    def free_at_s(self) -> float:
+        return self.sent_s[0] + WINDOW_S if len(self.sent_s) == MOST else float("-inf")
 
 
 class States:
@@ -28,7 +34,7 @@ class States:
         with self._lock:
             slot = self._slots.get(topic)
             if slot is None:
-                self._slots[topic] = _Slot(body, waiting=True, free_at_s=float("-inf"))
+                self._slots[topic] = _Slot(body, waiting=True)
             else:
                 slot.body, slot.waiting = body, True
 
@@ -45,11 +51,12 @@ class States:
             for topic, slot in self._slots.items():
                 if len(taken) >= most:
                     break
-                if slot.waiting and slot.free_at_s <= now_s:
-                    slot.waiting, slot.free_at_s = False, now_s + INTERVAL_S
+                if slot.waiting and slot.free_at_s() <= now_s:
+                    slot.waiting = False
+                    slot.sent_s.append(now_s)
                     taken.append((topic, slot.body))
         return taken
 
     def next_due_s(self) -> float | None:
         with self._lock:
-            return min((slot.free_at_s for slot in self._slots.values() if slot.waiting), default=None)
+            return min((slot.free_at_s() for slot in self._slots.values() if slot.waiting), default=None)
