@@ -30,7 +30,8 @@ format: $(VENV)/.dev
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-bench: packages $(VENV)/.dev
+bench: $(VENV)/.dev
+	@sh tests/tools/packages.sh bench
 	$(BIN)/python -m tests.bench $(ARGS)
 
 soak: packages $(VENV)/.dev
