@@ -19,88 +19,33 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
 from pathlib import Path
 
-from agent.messages import AgentEvent, Body, Dropped, Stamper, encode, new_id
+from agent.messages import AgentEvent, Body, Dropped, Stamper, new_id
 from agent.uplink import storage
-from agent.uplink.books import LIMITS, Books, Gap, Klass, Limits, Usage
+from agent.uplink.books import LIMITS, Books, Klass, Limits, Usage
+from agent.uplink.rows import (
+    Batch,
+    Line,
+    Prepared,
+    Row,
+    Stored,
+    apply,
+    make_line,
+    merged,
+    prepare,
+    texts,
+)
 from agent.uplink.storage import StorageCorrupt, translate
 from drivers.api import Json
+
+__all__ = ["Batch", "Outbox", "Prepared", "Row", "Stored", "prepare"]
 
 SYNC_DELAY_VARIABLE = "TILLWATCH_TEST_SYNC_DELAY_S"
 """For tests only: seconds added to every durable commit, as a slow disk would."""
 
 DEAD_LETTERS_KEPT = 200
 AGE_EVERY_S = 600.0
-
-
-@dataclass(frozen=True, slots=True)
-class Row:
-    """One message to deliver; `body` is stamped, `topic` is what stands below `<base>/<terminal>/`."""
-
-    topic: str
-    body: Mapping[str, Json]
-    klass: Klass = "event"
-
-
-@dataclass(frozen=True, slots=True)
-class Batch:
-    """What becomes true in one transaction; a fault or a memory that is None is removed."""
-
-    rows: Sequence[Row] = ()
-    faults: Mapping[str, Json] = field(default_factory=dict)
-    memory: Mapping[str, Json] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class Stored:
-    """A row as the uplink sends it."""
-
-    stream: str
-    seq: int
-    topic: str
-    payload: str
-
-
-@dataclass(frozen=True, slots=True)
-class _Line:
-    """A row in JSON, but for its number."""
-
-    topic: str
-    klass: str
-    text: str
-    synced: bool
-    names: Gap | None = None
-
-    def numbered(self, stream: str, seq: int) -> str:
-        return f'{self.text[:-1]},"stream":"{stream}","seq":{seq}}}'
-
-
-@dataclass(frozen=True, slots=True)
-class Prepared:
-    """A batch whose JSON is made, so that what cannot be JSON fails before the transaction."""
-
-    lines: Sequence[_Line]
-    faults: Mapping[str, str | None]
-    memory: Mapping[str, str | None]
-
-
-def prepare(batch: Batch) -> Prepared:
-    """Raises TypeError or ValueError for a body that is not JSON."""
-    return Prepared(
-        [_line(row.topic, row.body, row.klass) for row in batch.rows],
-        _texts(batch.faults),
-        _texts(batch.memory),
-    )
-
-
-def _line(topic: str, body: Mapping[str, Json], klass: str = "event", names: Gap | None = None) -> _Line:
-    return _Line(topic, klass, encode(dict(body)), body.get("clock") == "synced", names)
-
-
-def _texts(values: Mapping[str, Json]) -> dict[str, str | None]:
-    return {key: None if value is None else json.dumps(value) for key, value in values.items()}
 
 
 class Outbox:
@@ -188,10 +133,10 @@ class Outbox:
 
     def remember(self, memory: Mapping[str, Json]) -> None:
         """Change the memory, without a row; None removes."""
-        texts = _texts(memory)
+        changes = texts(memory)
         with self._notes_lock:
-            self._remembered.update(texts)
-            _apply(self._memory, texts)
+            self._remembered.update(changes)
+            apply(self._memory, changes)
         self._tell()
 
     def faults(self) -> dict[str, Json]:
@@ -266,8 +211,8 @@ class Outbox:
         with self._notes_lock:
             done, dead, remembered = set(self._acknowledged), dict(self._dead), dict(self._remembered)
         books = self._books.copy()
-        faults = _merged(batch.faults for batch in batches)
-        memory = remembered | _merged(batch.memory for batch in batches)
+        faults = merged(batch.faults for batch in batches)
+        memory = remembered | merged(batch.memory for batch in batches)
         lines = [line for batch in batches for line in batch.lines]
         try:
             self._writes.execute(f"PRAGMA synchronous={'FULL' if durable else 'NORMAL'}")
@@ -299,8 +244,8 @@ class Outbox:
             for key, text in remembered.items():
                 if self._remembered.get(key) == text:
                     self._remembered.pop(key, None)
-            _apply(self._faults, faults)
-            _apply(self._memory, memory | self._remembered)
+            apply(self._faults, faults)
+            apply(self._memory, memory | self._remembered)
         return books.last_seq
 
     def _roll_back(self) -> None:
@@ -308,7 +253,7 @@ class Outbox:
         with suppress(sqlite3.Error):
             self._writes.execute("ROLLBACK")
 
-    def _insert(self, books: Books, line: _Line) -> None:
+    def _insert(self, books: Books, line: Line) -> None:
         seq = books.last_seq = books.last_seq + 1
         body = line.numbered(books.stream, seq)
         size = len(body.encode())
@@ -344,14 +289,14 @@ class Outbox:
                 continue
             self._writes.execute("INSERT OR REPLACE INTO dead VALUES(?,?,?,?)", (seq, topic, body, reason))
             event = AgentEvent(agent="dead_letter", detail=reason, seq_of=seq)
-            self._insert(books, _line("event", self._stamper.stamp(event), names=(seq, seq)))
+            self._insert(books, make_line("event", self._stamper.stamp(event), names=(seq, seq)))
         if dead:
             self._writes.execute(
                 "DELETE FROM dead WHERE seq NOT IN (SELECT seq FROM dead ORDER BY seq DESC LIMIT ?)",
                 (DEAD_LETTERS_KEPT,),
             )
 
-    def _wall_s_for_age(self, lines: Sequence[_Line]) -> float | None:
+    def _wall_s_for_age(self, lines: Sequence[Line]) -> float | None:
         """Now, if age is due to be looked at. It counts only between two moments of a trusted clock."""
         now_s = self._stamper.clock.monotonic_s()
         if now_s < self._age_due_s or not any(line.synced for line in lines):
@@ -387,7 +332,7 @@ class Outbox:
         while books.gaps:
             first, last = books.gaps[0]
             body = Dropped(from_seq=first, to_seq=last, count=last - first + 1)
-            line = _line("event", self._stamper.stamp(body), names=(first, last))
+            line = make_line("event", self._stamper.stamp(body), names=(first, last))
             size = len(line.numbered(books.stream, books.last_seq + 1))
             if not books.of("event").plus(1, size).within(limits):
                 return
@@ -458,25 +403,10 @@ class Outbox:
             self._acknowledged.clear()
             self._dead.clear()
         event = AgentEvent(agent="outbox_moved_aside", detail=f"{error}; kept as {self._aside.name}")
-        line = _line("event", self._stamper.stamp(event))
+        line = make_line("event", self._stamper.stamp(event))
         self._transact([Prepared([line], {**faults}, {**memory})], durable=True)
         self._broken = self._aside = None
 
     def _tell(self) -> None:
         for listener in self._listeners:
             listener()
-
-
-def _apply(values: dict[str, str], changes: Mapping[str, str | None]) -> None:
-    for key, text in changes.items():
-        if text is None:
-            values.pop(key, None)
-        else:
-            values[key] = text
-
-
-def _merged(changes: Iterable[Mapping[str, str | None]]) -> dict[str, str | None]:
-    merged: dict[str, str | None] = {}
-    for change in changes:
-        merged.update(change)
-    return merged
