@@ -63,7 +63,7 @@ class SerialLink:
         port.port = at.path
         try:
             port.open()
-            _keep_lines_on_close(port.fileno())
+            _settle(port.fileno(), at)
         except (OSError, termios.error) as error:
             port.close()
             raise _open_error(at, error) from error
@@ -132,10 +132,16 @@ class SerialLink:
         return LinkLost(f"{self._address.path}: the line broke: {why}")
 
 
-def _keep_lines_on_close(descriptor: int) -> None:
-    """Clear HUPCL: closing must not drop DTR, which some printers take for a reset."""
+def _settle(descriptor: int, at: SerialAddress) -> None:
+    """Check that the port took its settings, and clear HUPCL."""
     attributes = termios.tcgetattr(descriptor)
-    attributes[2] &= ~termios.HUPCL
+    flags = attributes[2]
+    size = termios.CS7 if at.bits == 7 else termios.CS8
+    # A pty may drop parity and seven bits without a word.
+    if flags & termios.CSIZE != size or bool(flags & termios.PARENB) != (at.parity != "N"):
+        raise termios.error(errno.EINVAL, os.strerror(errno.EINVAL))
+    # Closing must not drop DTR, which some printers take for a reset.
+    attributes[2] = flags & ~termios.HUPCL
     termios.tcsetattr(descriptor, termios.TCSANOW, attributes)
 
 

@@ -87,7 +87,7 @@ class Inventory:
         """False if that is no answer to this question."""
         if isinstance(chore.asks, Info):
             text = body.decode("ascii", "replace").strip()
-            if not text or not text.isprintable():
+            if not (text and text.isascii() and text.isprintable()):
                 return False
             self.identity[IDENTITY[chore.asks]] = text
         else:

@@ -71,7 +71,6 @@ class Conversation:
         """It was silent for so long that nothing of it is known any more."""
         self.belief.forget()
         self._demux.reset()
-        self.round.give_up()
 
     def look(self, deadline: Deadline) -> Outcome | None:
         """One poll. None: this printer cannot be expected to answer now, so silence says nothing."""
@@ -149,7 +148,12 @@ class Conversation:
             self._confirm()
             return
         self.raw["dle_eot"] = " ".join(f"{query.value}:{value:02x}" for query, value in answers.items())
-        self.belief.hear(status.from_answers(answers), ASKED)
+        self._weigh(status.from_answers(answers), ASKED)
+
+    def _weigh(self, reading: status.Reading, weight: int) -> None:
+        if self.noise:  # among garbage a valid answer may be chance; the next poll looks again
+            return
+        self.belief.hear(reading, weight)
         if self.belief.doubtful:
             self._confirm()
 
@@ -264,6 +268,4 @@ class Conversation:
         self._asb = status.from_asb(frame)
         self.raw["asb"] = frame.hex(" ")
         self._learned.answered(ASB)
-        self.belief.hear(self._asb, ASKED if asked else PUSHED)
-        if self.belief.doubtful:
-            self._confirm()
+        self._weigh(self._asb, ASKED if asked else PUSHED)
