@@ -122,8 +122,9 @@ class EscposDriver:
 
     def _lose(self, error: LinkError) -> None:
         if self._trouble is None or self._trouble.code != error.code:
-            self._log.warning("%s; %s", error, error.hint)
-        self._trouble = error
+            self._log.warning("%s; %s", str(error), error.hint)
+        # A copy: the error itself would keep the frames it passed through, and all they hold.
+        self._trouble = type(error)(str(error), hint=error.hint)
         self._link.close()
 
     def _conclude(self, outcome: Outcome | None) -> None:
