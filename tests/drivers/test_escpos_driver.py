@@ -178,8 +178,10 @@ def test_slow_from_the_first_word() -> None:
     assert not any(raised(o) for o in bench.run(60))
 
 
-def test_plain_asks_nothing_but_real_time_status() -> None:
-    bench = Bench(profile="plain", settings=("unknown=print", "answers=eot"), poll_s=60)
+# At the usual pace it takes ten seconds, too long for the unit run.
+@pytest.mark.parametrize("poll_s", [60, pytest.param(2, marks=[pytest.mark.system])])
+def test_in_a_day_plain_prints_nothing(poll_s: float) -> None:
+    bench = Bench(profile="plain", settings=("unknown=print", "answers=eot"), poll_s=poll_s)
     bench.run(86400)
     state = bench.served.state()
     assert state["printed_bytes"] == 0
