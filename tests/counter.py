@@ -110,29 +110,25 @@ class Seen:
         ]
 
     def wait_fault(self, fault: str, change: str, within_s: float = 10.0, times: int = 1) -> None:
-        def there(_messages: list[Message]) -> bool:
-            return sum(found == (fault, change) for found in self.faults()) >= times
+        self.wait(lambda _m: self.faults().count((fault, change)) >= times, within_s, f"{fault} {change}")
 
-        self._changed_wait(there, within_s, f"{fault} {change}")
+    def wait_reports(self, count: int, within_s: float = 15.0) -> None:
+        """Until the printer was reported so often."""
+        self.wait(lambda _m: len(self.on("device/receipt")) >= count, within_s, f"{count} reports")
 
-    def wait_condition(
-        self, kind: str, value: bool | None, within_s: float = 10.0, device: str = "receipt"
-    ) -> None:
-        def there(_messages: list[Message]) -> bool:
-            reports = self.on(f"device/{device}")
+    def wait_condition(self, kind: str, value: bool | None, within_s: float = 10.0) -> None:
+        def holds(_messages: list[Message]) -> bool:
+            reports = self.on("device/receipt")
             return bool(reports) and reports[-1]["conditions"].get(kind, {}).get("value") is value
 
-        self._changed_wait(there, within_s, f"{kind} to be {value}")
+        self.wait(holds, within_s, f"{kind} to be {value}")
 
     def wait_level(self, level: str, within_s: float = 10.0) -> None:
-        def there(_messages: list[Message]) -> bool:
+        def holds(_messages: list[Message]) -> bool:
             seen = self.on("health")
             return bool(seen) and seen[-1]["level"] == level
 
-        self._changed_wait(there, within_s, f"health level {level}")
-
-    def _changed_wait(self, test: Callable[[list[Message]], bool], within_s: float, what: str) -> None:
-        self.wait(test, within_s, what)
+        self.wait(holds, within_s, f"health level {level}")
 
 
 def short(message: Message) -> str:

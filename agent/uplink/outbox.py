@@ -21,7 +21,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
-from agent.messages import AgentEvent, Body, Dropped, Stamper, new_id
+from agent.messages import AgentEvent, Body, Stamper, new_id
 from agent.uplink import storage
 from agent.uplink.books import LIMITS, Books, Klass, Limits, Usage
 from agent.uplink.rows import (
@@ -37,6 +37,7 @@ from agent.uplink.rows import (
     texts,
 )
 from agent.uplink.storage import StorageCorrupt, translate
+from agent.uplink.transaction import Transaction
 from drivers.api import Json
 
 __all__ = ["Batch", "Outbox", "Prepared", "Row", "Stored", "prepare"]
@@ -44,7 +45,6 @@ __all__ = ["Batch", "Outbox", "Prepared", "Row", "Stored", "prepare"]
 SYNC_DELAY_VARIABLE = "TILLWATCH_TEST_SYNC_DELAY_S"
 """For tests only: seconds added to every durable commit, as a slow disk would."""
 
-DEAD_LETTERS_KEPT = 200
 AGE_EVERY_S = 600.0
 
 
@@ -178,9 +178,9 @@ class Outbox:
         return self._write(batches, durable=True)
 
     def settle(self) -> None:
-        """Write the notes. Only dead letters and memory are synced: a lost deletion sends a row twice."""
+        """Write the notes. What takes a number or is kept is synced; a lost deletion only repeats a row."""
         with self._notes_lock:
-            durable = bool(self._dead or self._remembered)
+            durable = bool(self._dead or self._remembered or self._books.gaps)
         self._write([], durable=durable)
 
     def close(self) -> None:
@@ -210,7 +210,8 @@ class Outbox:
     def _transact(self, batches: Sequence[Prepared], *, durable: bool) -> int:
         with self._notes_lock:
             done, dead, remembered = set(self._acknowledged), dict(self._dead), dict(self._remembered)
-        books = self._books.copy()
+        transaction = Transaction(self._writes, self._books, stamper=self._stamper, limits=self._limits)
+        books = transaction.books
         faults = merged(batch.faults for batch in batches)
         memory = remembered | merged(batch.memory for batch in batches)
         lines = [line for batch in batches for line in batch.lines]
@@ -218,15 +219,15 @@ class Outbox:
             self._writes.execute(f"PRAGMA synchronous={'FULL' if durable else 'NORMAL'}")
             self._writes.execute("BEGIN IMMEDIATE")
             for line in lines:
-                self._insert(books, line)
-            self._keep("fault", faults)
-            self._keep("memory", memory)
-            self._delete(books, done)
-            self._bury(books, dead)
-            self._enforce(books, self._wall_s_for_age(lines))
+                transaction.insert(line)
+            transaction.keep("fault", faults)
+            transaction.keep("memory", memory)
+            transaction.delete(done)
+            transaction.bury(dead)
+            transaction.enforce(self._wall_s_for_age(lines))
             if done:
-                self._name_gaps(books)
-            self._keep_books(books)
+                transaction.name_gaps()
+            transaction.keep_books()
             if durable and self._sync_delay_s:
                 time.sleep(self._sync_delay_s)
             self._writes.execute("COMMIT")
@@ -253,49 +254,6 @@ class Outbox:
         with suppress(sqlite3.Error):
             self._writes.execute("ROLLBACK")
 
-    def _insert(self, books: Books, line: Line) -> None:
-        seq = books.last_seq = books.last_seq + 1
-        body = line.numbered(books.stream, seq)
-        size = len(body.encode())
-        at_s = self._stamper.clock.wall_s() if line.synced else None
-        self._writes.execute(
-            "INSERT INTO rows VALUES(?,?,?,?,?,?,?,?)",
-            (seq, line.klass, line.topic, body, size, at_s, *(line.names or (None, None))),
-        )
-        books.count(line.klass, 1, size)
-
-    def _delete(self, books: Books, seqs: Iterable[int]) -> None:
-        for seq in seqs:
-            gone = self._writes.execute(
-                "DELETE FROM rows WHERE seq=? RETURNING klass, bytes", (seq,)
-            ).fetchone()
-            if gone is not None:  # a full outbox may have dropped it before its acknowledgement came
-                books.count(gone[0], -1, -gone[1])
-
-    def _bury(self, books: Books, dead: Mapping[int, str]) -> None:
-        for seq, reason in dead.items():
-            row = self._writes.execute(
-                "DELETE FROM rows WHERE seq=? RETURNING klass, bytes, topic, body, names_from, names_to",
-                (seq,),
-            ).fetchone()
-            if row is None:
-                continue
-            klass, size, topic, body, names_from, names_to = row
-            books.count(klass, -1, -size)
-            books.dead_letters += 1
-            if names_from is not None:  # what only names missing numbers is named again, not put away
-                books.miss(names_from, names_to)
-                books.miss(seq, seq)
-                continue
-            self._writes.execute("INSERT OR REPLACE INTO dead VALUES(?,?,?,?)", (seq, topic, body, reason))
-            event = AgentEvent(agent="dead_letter", detail=reason, seq_of=seq)
-            self._insert(books, make_line("event", self._stamper.stamp(event), names=(seq, seq)))
-        if dead:
-            self._writes.execute(
-                "DELETE FROM dead WHERE seq NOT IN (SELECT seq FROM dead ORDER BY seq DESC LIMIT ?)",
-                (DEAD_LETTERS_KEPT,),
-            )
-
     def _wall_s_for_age(self, lines: Sequence[Line]) -> float | None:
         """Now, if age is due to be looked at. It counts only between two moments of a trusted clock."""
         now_s = self._stamper.clock.monotonic_s()
@@ -303,56 +261,6 @@ class Outbox:
             return None
         self._age_due_s = now_s + AGE_EVERY_S
         return self._stamper.clock.wall_s()
-
-    def _enforce(self, books: Books, wall_s: float | None) -> None:
-        """Drop the oldest of a class until it fits."""
-        for klass, limits in self._limits.items():
-            if wall_s is None and books.of(klass).within(limits):
-                continue
-            too_old_s = float("-inf") if wall_s is None else wall_s - limits.age_s
-            oldest = self._writes.execute(
-                "SELECT seq, bytes, at_s, names_from, names_to FROM rows WHERE klass=? ORDER BY seq", (klass,)
-            )
-            dropped = []
-            for seq, size, at_s, names_from, names_to in oldest:
-                aged = at_s is not None and at_s < too_old_s
-                if not aged and books.of(klass).within(limits):
-                    break
-                dropped.append((seq,))
-                books.count(klass, -1, -size)
-                books.miss(seq, seq)
-                if names_from is not None:
-                    books.miss(names_from, names_to)
-            oldest.close()
-            self._writes.executemany("DELETE FROM rows WHERE seq=?", dropped)
-
-    def _name_gaps(self, books: Books) -> None:
-        """An event for each gap, as far as there is room: naming must never drop anything."""
-        limits = self._limits["event"]
-        while books.gaps:
-            first, last = books.gaps[0]
-            body = Dropped(from_seq=first, to_seq=last, count=last - first + 1)
-            line = make_line("event", self._stamper.stamp(body), names=(first, last))
-            size = len(line.numbered(books.stream, books.last_seq + 1))
-            if not books.of("event").plus(1, size).within(limits):
-                return
-            books.gaps.pop(0)
-            self._insert(books, line)
-
-    def _keep(self, kind: str, values: Mapping[str, str | None]) -> None:
-        for key, text in values.items():
-            if text is None:
-                self._writes.execute("DELETE FROM kept WHERE kind=? AND key=?", (kind, key))
-            else:
-                self._writes.execute("INSERT OR REPLACE INTO kept VALUES(?,?,?)", (kind, key, text))
-
-    def _keep_books(self, books: Books) -> None:
-        old = self._books
-        numbers = {"last_seq": (old.last_seq, books.last_seq), "dead": (old.dead_letters, books.dead_letters)}
-        self._keep("books", {key: str(new) for key, (was, new) in numbers.items() if new != was})
-        if books.gaps != old.gaps:
-            self._writes.execute("DELETE FROM gaps")
-            self._writes.executemany("INSERT INTO gaps VALUES(?,?)", books.gaps)
 
     # -- the file ------------------------------------------------------------------------------------
 
@@ -378,7 +286,7 @@ class Outbox:
         stream = kept["books"].get("stream")
         if stream is None:
             stream = new_id()
-            self._keep("books", {"stream": stream})
+            self._writes.execute("INSERT INTO kept VALUES('books','stream',?)", (stream,))
         used = self._writes.execute("SELECT klass, count(*), sum(bytes) FROM rows GROUP BY klass").fetchall()
         self._books = Books(
             stream=stream,

@@ -11,11 +11,11 @@ from typing import Any
 import pytest
 
 from agent.messages import AgentEvent, Stamper
-from agent.uplink import outbox as outbox_module
 from agent.uplink import storage
 from agent.uplink.books import LIMITS, Klass, Limits
 from agent.uplink.outbox import SYNC_DELAY_VARIABLE, Batch, Outbox, Row, Stored
 from agent.uplink.storage import StorageBusy, StorageCorrupt, StorageError, StorageFull
+from agent.uplink.transaction import Transaction
 from tests.clock import TurnedClock
 
 DAY_S = 86_400.0
@@ -278,7 +278,7 @@ def test_a_dead_letter_that_is_gone_already_is_no_event(desk: Desk) -> None:
 
 
 def test_only_the_latest_dead_letters_are_kept(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(outbox_module, "DEAD_LETTERS_KEPT", 2)
+    monkeypatch.setattr("agent.uplink.transaction.DEAD_LETTERS_KEPT", 2)
     desk.put("a", "b", "c")
     for row in desk.outbox.head(0, 3):
         desk.outbox.dead_letter(row, "no")
@@ -323,15 +323,15 @@ def test_a_damaged_page_is_found_at_opening(desk: Desk) -> None:
 
 def corrupt_once(desk: Desk, monkeypatch: pytest.MonkeyPatch, times: int = 1) -> None:
     """The next inserts find the file malformed, as a worn flash would have it."""
-    real, left = Outbox._insert, [times]
+    real, left = Transaction.insert, [times]
 
-    def insert(self: Outbox, *args: Any) -> None:
+    def insert(self: Transaction, *args: Any) -> None:
         if left[0]:
             left[0] -= 1
             raise StorageCorrupt("database disk image is malformed")
         real(self, *args)
 
-    monkeypatch.setattr(Outbox, "_insert", insert)
+    monkeypatch.setattr(Transaction, "insert", insert)
 
 
 def test_damage_while_running_starts_a_new_stream_and_keeps_what_is_known(
@@ -439,7 +439,7 @@ def test_what_is_not_json_fails_before_the_transaction(desk: Desk) -> None:
 
 def test_a_mistake_of_ours_rolls_back(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     with monkeypatch.context() as broken:
-        broken.setattr(Outbox, "_enforce", lambda *_: 1 / 0)
+        broken.setattr(Transaction, "enforce", lambda *_: 1 / 0)
         with pytest.raises(ZeroDivisionError):
             desk.put("a")
     assert desk.put("b") == 1

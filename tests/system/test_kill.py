@@ -83,7 +83,7 @@ def kill_often(folder: Path, kills: int, seed: int) -> tuple[Counter, Seen, list
                     reports = len(seen.on("device/receipt"))
                     counter.start_daemon()
                     if chance.random() < 0.8:  # else killed while it starts
-                        seen.wait(lambda _m, n=reports: len(seen.on("device/receipt")) > n, 15, "a report")
+                        seen.wait_reports(reports + 1)
                         from_s = time.time()
                         time.sleep(chance.uniform(0.05, 4.0))
                         watched.append(Span(from_s, time.time()))

@@ -60,7 +60,13 @@ def demo(scenario: Path | None, for_s: float | None, *, as_json: bool) -> None:
 
 def _play(stage: Stage, scenario: Path | None, for_s: float | None, show: Show) -> None:
     inbox: queue.Queue[Message] = queue.Queue(INBOX_MOST)
-    watcher = Watcher(stage.url, TOPICS, inbox.put)
+    play = Play(stage, scenario)
+
+    def take(message: Message) -> None:
+        inbox.put(message)
+        play.ready = play.ready or message.topic.endswith("/health")
+
+    watcher = Watcher(stage.url, TOPICS, take)
     watcher.start()
     try:
         stage.start_daemon()
@@ -72,7 +78,7 @@ def _play(stage: Stage, scenario: Path | None, for_s: float | None, show: Show) 
                 raise NoStage(f"the {broken} ended: {stage.log_tail(broken)}")
             return time.monotonic() >= ends_s
 
-        last_look = show(stage, Play(stage, scenario), inbox, over)
+        last_look = show(stage, play, inbox, over)
         if last_look:
             watcher.resubscribe()
             look_ends_s = time.monotonic() + RETAINED_S

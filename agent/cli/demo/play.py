@@ -15,9 +15,10 @@ REPEAT_S = 6.0  #: pause before the built-in scenario starts again
 
 
 class Play:
-    """The scenario's course. The built-in one starts again when it is over."""
+    """The scenario's course, from when the terminal is `ready`; the built-in one is repeated."""
 
     def __init__(self, stage: Stage, scenario: Path | None) -> None:
+        self.ready = False
         self._stage = stage
         self._path = scenario or built_in_scenario()
         self._again = scenario is None
@@ -30,6 +31,8 @@ class Play:
 
     def turn(self, tell: Callable[[str], None]) -> None:
         """Start what is to start, and tell the steps that came due."""
+        if not self.ready:
+            return
         now_s = time.monotonic()
         if self._running is None or (self._again and self._over(now_s)):
             self._running = self._stage.play(self._path)
