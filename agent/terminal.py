@@ -213,7 +213,9 @@ class Terminal:
             power=seen.power,
             conditions={
                 kind: PublishedCondition(
-                    value=condition.value, at=rfc3339(condition.wall_s), verified_by=condition.verified_by
+                    value=condition.value,
+                    at=rfc3339(condition.wall_s) if condition.wall_s else None,
+                    verified_by=condition.verified_by,
                 )
                 for kind, condition in seen.conditions.items()
             },

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import logging
 import sys
 from collections.abc import Sequence
 
@@ -54,6 +55,8 @@ def cli() -> None:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run a command; every error the user can mend is one line, not a traceback."""
+    # What parts log is for the daemon's log; a command says by itself what its user should know.
+    logging.getLogger("tillwatch").addHandler(logging.NullHandler())
     try:
         cli.main(args=arguments, prog_name="tillwatch")
     except TillwatchError as error:

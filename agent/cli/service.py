@@ -5,13 +5,13 @@ from __future__ import annotations
 import os
 import sys
 from pathlib import Path
+from typing import NoReturn
 
 import click
 
-from agent.cli.exits import REFUSED, USAGE
+from agent.cli.exits import USAGE
 from agent.config import Config
 from agent.config_file import ConfigErrors, load
-from drivers.errors import TillwatchError
 
 DEFAULT_CONFIG = Path("/etc/tillwatch/tillwatch.toml")
 
@@ -45,16 +45,18 @@ def load_or_exit(path: Path) -> Config:
 )
 def run(config_path: Path, log_level: str) -> None:
     """Watch this terminal's devices until stopped."""
-    config = load_or_exit(config_path)
-    from agent import logs  # noqa: PLC0415 - the daemon's parts are loaded only when it runs
-    from agent.daemon import Daemon  # noqa: PLC0415 - same
+    load_or_exit(config_path)
+    become_daemon(config_path, log_level)
 
-    logs.setup(log_level)
-    try:
-        Daemon(config).run()
-    except (TillwatchError, OSError) as refused:
-        click.echo(f"tillwatch: {refused}", err=True)
-        sys.exit(REFUSED)
+
+def become_daemon(config: Path, log_level: str) -> NoReturn:
+    """Go on as `agent.cli.daemon`, in this process but without what the command line has loaded."""
+    # The same modules as here: the working directory counts only where it is on our path already.
+    flags = [] if {"", str(Path.cwd())} & set(sys.path) else ["-P"]
+    # One malloc arena: the interpreter's lock lets one thread allocate at a time, and each arena costs memory.
+    environment = {"MALLOC_ARENA_MAX": "1"} | os.environ
+    arguments = [sys.executable, *flags, "-m", "agent.cli.daemon", str(config), log_level]
+    os.execve(sys.executable, arguments, environment)  # noqa: S606 - our own interpreter, from a fixed list
 
 
 @click.group()

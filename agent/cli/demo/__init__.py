@@ -16,7 +16,7 @@ import click
 
 from agent.cli.demo.play import Play
 from agent.cli.demo.stage import NoStage, Stage
-from agent.cli.exits import FINE, REFUSED, UNTESTED
+from agent.cli.exits import FINE, REFUSED, UNTESTED, USAGE
 from agent.uplink.watcher import Message, Watcher
 
 TOPICS = ("tillwatch/v1/#",)
@@ -45,11 +45,20 @@ def demo(scenario: Path | None, for_s: float | None, *, as_json: bool) -> None:
     if not (importlib.util.find_spec("simulator") and importlib.util.find_spec("rich")):
         click.echo(f"tillwatch: {INSTALL}", err=True)
         sys.exit(UNTESTED)
+    import simulator  # noqa: PLC0415 - named exception: the demo shows the simulator
+    from simulator.scenario import BadScenario, load  # noqa: PLC0415 - same
+
+    path = scenario or Path(simulator.__file__).parent / "scenarios" / "counter.toml"
+    try:
+        steps = load(path)
+    except BadScenario as wrong:
+        click.echo(f"tillwatch: {wrong}", err=True)
+        sys.exit(USAGE)
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     show: Show = _show_json if as_json else _show_live if sys.stdout.isatty() else _show_lines
     try:
         with tempfile.TemporaryDirectory(prefix="tillwatch-demo-") as folder, Stage(Path(folder)) as stage:
-            _play(stage, scenario, for_s, show)
+            _play(stage, Play(stage, path, steps, again=scenario is None), for_s, show)
     except NoStage as failed:
         click.echo(f"tillwatch: {failed}", err=True)
         sys.exit(REFUSED)
@@ -58,9 +67,8 @@ def demo(scenario: Path | None, for_s: float | None, *, as_json: bool) -> None:
     sys.exit(FINE)
 
 
-def _play(stage: Stage, scenario: Path | None, for_s: float | None, show: Show) -> None:
+def _play(stage: Stage, play: Play, for_s: float | None, show: Show) -> None:
     inbox: queue.Queue[Message] = queue.Queue(INBOX_MOST)
-    play = Play(stage, scenario)
 
     def take(message: Message) -> None:
         inbox.put(message)

@@ -9,8 +9,11 @@ from drivers.api import Deadline, Level, Occasion, Setup, Step
 from drivers.errors import LinkError
 from drivers.printer.escpos import status
 from drivers.printer.escpos.chores import Completion, Inventory
+from drivers.printer.escpos.consts import Recovery
 from drivers.printer.escpos.conversation import Conversation
+from drivers.printer.escpos.profiles import PROFILES
 from drivers.printer.escpos.slip import slip
+from drivers.printer.escpos.wire import recover
 from drivers.silence import Outcome
 
 PRINT_S = 8.0  #: a slip is printed and cut in less
@@ -37,6 +40,8 @@ class Selftest:
         yield self._answer(outcome)
         if outcome is not Outcome.ANSWERED:
             return
+        if level != "internal" and self._recoverable():
+            yield self._recover(deadline)
         before = self._status("status")
         yield before
         if self.inventory.identity_wanted:
@@ -76,6 +81,27 @@ class Selftest:
             return Step(name, "untested", "the printer tells nothing of its state")
         return Step(name, "passed", ", ".join(said).replace("_", " ") or "nothing wrong")
 
+    def _recoverable(self) -> bool:
+        """An error stands that DLE ENQ may end, and nothing else is wrong that it would wait for."""
+        seen = self.talk.belief.reading
+        return (
+            PROFILES[self.setup.profile].recover
+            and seen is not None
+            and bool(seen.cutter or seen.recoverable)
+            and not (seen.cover_open or seen.paper_end or seen.unrecoverable)
+        )
+
+    def _recover(self, deadline: Deadline) -> Step:
+        """Go on from the line where the error happened: nothing that the till sent is lost by it."""
+        try:
+            self.talk.send(recover(Recovery.RESTART_LINE), deadline.within(self.setup.reply_s))
+        except LinkError as error:
+            return Step("recovery", "failed", str(error))
+        self.attempt(deadline.within(3 * self.setup.reply_s + 1.0))
+        if self._recoverable():
+            return Step("recovery", "failed", "DLE ENQ 1 did not end the error; remove what blocks it first")
+        return Step("recovery", "passed", "DLE ENQ 1 ended the error")
+
     def _identity(self, deadline: Deadline) -> Step:
         self.inventory.power_returned()
         try:
@@ -99,7 +125,8 @@ class Selftest:
                 yield Step("print", "failed", "the printer does not take the slip; is it busy or stopped?")
                 return
             yield Step("print", "passed", f"{len(data)} bytes taken")
-            yield self._printed(within)
+            if self.completion.wanted:
+                yield self._printed(within)
         except LinkError as error:
             yield Step("print", "failed", str(error))
             return
@@ -112,8 +139,6 @@ class Selftest:
 
     def _printed(self, deadline: Deadline) -> Step:
         """The completion probe behind the slip, where the profile allows it."""
-        if not self.completion.wanted:
-            return Step("completion", "untested", "this profile has no completion probe")
         self.completion.forget()
         self.completion.hurry()
         probe = self.completion.due(self._now_s())
