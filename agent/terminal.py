@@ -26,6 +26,7 @@ from agent.messages import (
     rfc3339,
 )
 from agent.uplink.outbox import Batch, Row
+from agent.watch.worker import STUCK
 from drivers.api import Clock, Json, Observation
 
 HEALTH = "health"
@@ -53,6 +54,7 @@ class Watched:
     categories: tuple[str, ...]
     poll_s: float
     last: Observation | None = None
+    introduced: bool = False  #: its driver has said which kinds it reports
     published: DeviceReport | None = None
     published_at_s: float = field(default=float("-inf"))
 
@@ -90,7 +92,9 @@ class Terminal:
     def observe(self, device: str, observation: Observation) -> None:
         """A device said something, or failed to: publish what changed, and judge it."""
         watched = self._devices[device]
-        if watched.last is None:
+        stuck = observation.conditions.get(STUCK)
+        if not watched.introduced and not (stuck and stuck.value):
+            watched.introduced = True
             self._close_unheard_of(device, observation)
         watched.last = observation
         report = self._report(device, watched, observation)

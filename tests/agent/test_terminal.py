@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from agent.messages import SelftestEvent, rfc3339
+from agent.watch.worker import stuck_observation
 from tests.fast_forward import CONFIG, Forward
 from tests.harness import Bench
 
@@ -99,6 +100,16 @@ def test_faults_of_what_is_watched_no_more_are_removed(forward: Forward) -> None
         "removed receipt/unreachable",
     ]
     assert list(forward.broker.faults) == ["receipt/paper_end"]
+
+
+def test_a_driver_that_hangs_right_after_a_restart_closes_no_fault(forward: Forward) -> None:
+    forward.tell("paper=end")
+    forward.run(SETTLED_S)
+    forward.restart()
+    forward.terminal.observe("receipt", stuck_observation(None, forward.clock, "hangs"))
+    forward.run(SETTLED_S)
+    assert "removed receipt/paper_end" not in forward.broker.changes()
+    assert "receipt/paper_end" in forward.broker.faults
 
 
 def test_the_agents_own_fault_colours_health_without_a_device_topic(forward: Forward) -> None:
