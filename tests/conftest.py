@@ -38,7 +38,10 @@ def _children() -> set[psutil.Process]:
 @pytest.fixture(autouse=True)
 def no_leaks(request: pytest.FixtureRequest) -> Iterator[None]:
     """Fails a test that leaves a thread, a descriptor or a child process behind."""
-    threads, descriptors, children = _threads(), _descriptors(), _children()
+    # Looking for children costs a walk through all processes; only system tests start any.
+    starts_processes = request.node.get_closest_marker("system") is not None
+    threads, descriptors = _threads(), _descriptors()
+    children = _children() if starts_processes else set()
     yield
     ends_s = time.monotonic() + SETTLE_S
     while True:
@@ -50,7 +53,7 @@ def no_leaks(request: pytest.FixtureRequest) -> Iterator[None]:
             pytest.fail(f"left behind: threads {new_threads}, descriptors {new_descriptors}", pytrace=False)
         gc.collect()
         time.sleep(0.02)
-    if request.node.get_closest_marker("system"):
+    if starts_processes:
         assert not _children() - children, "left behind: child processes"
 
 

@@ -146,7 +146,7 @@ def test_automatic_status_lost_without_a_word(how: str) -> None:
     assert first_s(bench.run(4), {"cover_open"}, since_s) < 0.05
 
 
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", [0, *(pytest.param(seed, marks=[pytest.mark.slow]) for seed in (1, 2, 3))])
 @pytest.mark.parametrize("profile", ["plain", "epson-tm"])
 def test_an_hour_on_a_corrupting_line_shows_nothing_the_printer_did_not_have(seed: int, profile: str) -> None:
     bench = Bench(seed=seed, profile=profile, settings=("fault=corrupt:0.01",))
@@ -178,8 +178,7 @@ def test_slow_from_the_first_word() -> None:
     assert not any(raised(o) for o in bench.run(60))
 
 
-# At the usual pace it takes ten seconds, too long for the unit run.
-@pytest.mark.parametrize("poll_s", [60, pytest.param(2, marks=[pytest.mark.system])])
+@pytest.mark.parametrize("poll_s", [60, pytest.param(2, marks=[pytest.mark.slow])])
 def test_in_a_day_plain_prints_nothing(poll_s: float) -> None:
     bench = Bench(profile="plain", settings=("unknown=print", "answers=eot"), poll_s=poll_s)
     bench.run(86400)
