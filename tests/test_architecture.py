@@ -236,7 +236,8 @@ def test_packages_are_packages(package: str) -> None:
 @pytest.mark.system
 def test_the_daemon_loads_nothing_heavy() -> None:
     program = (
-        "import sys, agent.daemon, drivers.host.driver, drivers.printer.escpos.driver, drivers.link.serial\n"
+        "import sys, agent.cli.daemon\n"
+        "import drivers.host.driver, drivers.printer.escpos.driver, drivers.link.serial\n"
         f"print(*sorted(set({TOO_HEAVY!r}) & {{name.partition('.')[0] for name in sys.modules}}))"
     )
     loaded = subprocess.run(

@@ -51,9 +51,9 @@ def run(config_path: Path, log_level: str) -> None:
 
 def become_daemon(config: Path, log_level: str) -> NoReturn:
     """Go on as `agent.cli.daemon`, in this process but without what the command line has loaded."""
-    # The same modules as here: the working directory counts only where it is on our path already.
-    flags = [] if {"", str(Path.cwd())} & set(sys.path) else ["-P"]
-    # One malloc arena: the interpreter's lock lets one thread allocate at a time, and each arena costs memory.
+    # The installed command does not look for modules in the working directory; `python -m` does.
+    flags = [] if Path(sys.argv[0]).name == "__main__.py" else ["-P"]
+    # One malloc arena is enough under the interpreter's lock, and each costs memory.
     environment = {"MALLOC_ARENA_MAX": "1"} | os.environ
     arguments = [sys.executable, *flags, "-m", "agent.cli.daemon", str(config), log_level]
     os.execve(sys.executable, arguments, environment)  # noqa: S606 - our own interpreter, from a fixed list

@@ -17,8 +17,11 @@ from tests.counter import Counter, subscriber
 
 IMPORTS = (
     ("python3 alone", "pass"),
-    ("imports of the daemon", "import agent.daemon"),
-    ("imports of `tillwatch run`", "import agent.cli.service, agent.daemon"),
+    (
+        "imports of the command line, which checks the configuration",
+        "import agent.cli.main, agent.cli.service",
+    ),
+    ("imports of the daemon, which it becomes", "import agent.cli.daemon"),
 )
 
 
