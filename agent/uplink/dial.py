@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import select
 import socket
 import ssl
@@ -24,6 +25,8 @@ _BY_VERIFY_CODE = {
     X509_IP_MISMATCH: "tls_wrong_name",
 }
 """X509_V_ERR_* of openssl-verification-options(1); all other codes mean that the chain is not trusted."""
+
+log = logging.getLogger("tillwatch.uplink")
 
 
 class Dialling:
@@ -70,6 +73,9 @@ class Dialling:
             outcome: socket.socket | Trouble = self._connect()
         except Troubled as troubled:
             outcome = troubled.trouble
+        except Exception as error:  # whoever waits is told at once, not left to the deadline
+            log.exception("the way to the broker stumbled")
+            outcome = Trouble("internal", repr(error))
         with self._lock:
             if self._abandoned and isinstance(outcome, socket.socket):
                 outcome.close()
@@ -104,10 +110,15 @@ class Dialling:
             raise Troubled(Trouble("dns", f"{self._mqtt.host}: {error}")) from error
         self._stage = "tcp"
         failure: OSError | None = None
-        for family, kind, number, _name, address in addresses:
-            sock = socket.socket(family, kind, number)
+        for tried, (family, kind, number, _name, address) in enumerate(addresses):
+            try:  # a kernel without IPv6 refuses the very socket
+                sock = socket.socket(family, kind, number)
+            except OSError as error:
+                failure = error
+                continue
             try:
-                sock.settimeout(self._left_s())
+                # Its share of what is left: one address that swallows all leaves time for the others.
+                sock.settimeout(self._left_s() / (len(addresses) - tried))
                 sock.connect(address)
             except OSError as error:
                 sock.close()

@@ -140,7 +140,10 @@ class Traffic:
 
     def next_due_s(self) -> float | None:
         """When `pump` has something to do that no answer brings about."""
-        moments = [s for s in (self._states.next_due_s(), *self._held.values()) if s is not None]
+        moments = list(self._held.values())
+        states_due_s = self._states.next_due_s() if self._room() > 0 else None
+        if states_due_s is not None:
+            moments.append(states_due_s)
         if self._resume_s > float("-inf"):
             moments.append(self._resume_s)
         return min(moments, default=None)

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import socket
 import threading
 import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -369,6 +372,69 @@ def test_a_name_server_that_does_not_answer_holds_up_nothing(
         assert rig.uplink.stop()
         assert time.monotonic() - began_s < 1.0
         release.set()
+
+
+def test_an_address_the_kernel_cannot_speak_to_or_that_swallows_all_leaves_time_for_the_next(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tried: list[tuple[str, float | None]] = []
+
+    class Socket(socket.socket):
+        def __init__(self, family: int = -1, *rest: int, **options: Any) -> None:
+            if family == socket.AF_INET6:
+                raise OSError(errno.EAFNOSUPPORT, "Address family not supported by protocol")
+            super().__init__(family, *rest, **options)
+
+        def connect(self, address: Any) -> None:
+            tried.append((address[0], self.gettimeout()))
+            if address[0] == "192.0.2.1":
+                raise TimeoutError
+            super().connect(address)
+
+    with FakeBroker(lambda peer: peer.serve()) as broker:
+        monkeypatch.setattr(
+            "agent.uplink.dial.socket.getaddrinfo",
+            lambda *_args, **_options: [
+                (socket.AF_INET6, socket.SOCK_STREAM, 6, "", ("::1", broker.port, 0, 0)),
+                (socket.AF_INET, socket.SOCK_STREAM, 6, "", ("192.0.2.1", broker.port)),
+                (socket.AF_INET, socket.SOCK_STREAM, 6, "", ("127.0.0.1", broker.port)),
+            ],
+        )
+        monkeypatch.setattr("agent.uplink.dial.socket.socket", Socket)
+        with Rig(tmp_path, broker.port, host="broker.example") as rig:
+            until(rig.connected)
+    first, second = tried[:2]
+    assert (first[0], second[0]) == ("192.0.2.1", "127.0.0.1")
+    assert first[1] is not None
+    assert first[1] <= FAST.connect_s / 2
+
+
+def test_a_mistake_on_the_way_to_the_broker_is_told_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_args: object, **_options: object) -> None:
+        raise RuntimeError("a mistake")
+
+    monkeypatch.setattr("agent.uplink.dial.socket.getaddrinfo", broken)
+    with Rig(tmp_path, 1, timing=replace(FAST, connect_s=30.0)) as rig:
+        until(lambda: "internal" in rig.reasons())
+
+
+def test_states_that_find_no_room_cost_no_turns(tmp_path: Path) -> None:
+    unanswered = threading.Event()
+
+    def never_answer(peer: Peer) -> None:
+        peer.accept(limits={RECEIVE_MAXIMUM: 2})
+        for _ in peer.packets():
+            unanswered.set()
+
+    with FakeBroker(never_answer) as broker, Rig(tmp_path, broker.port) as rig:
+        for number in range(4):
+            rig.state(f"device/{number}", 0)
+        assert unanswered.wait(5)
+        before_s = time.process_time()
+        time.sleep(0.5)
+        assert time.process_time() - before_s < 0.2
 
 
 def test_a_mistake_of_ours_is_survived(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
