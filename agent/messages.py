@@ -227,8 +227,9 @@ def plain(body: Any) -> Any:
 
 
 def encode(message: dict[str, Json]) -> str:
-    """The JSON text that goes out: compact, UTF-8, order kept."""
-    return json.dumps(message, ensure_ascii=False, separators=(",", ":"))
+    """The JSON text that goes out: compact, order kept; a lone surrogate, no character, is `?`."""
+    text = json.dumps(message, ensure_ascii=False, separators=(",", ":"))
+    return text if text.isascii() else text.encode(errors="replace").decode()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

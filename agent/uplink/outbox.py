@@ -274,6 +274,9 @@ class Outbox:
         except sqlite3.Error as error:
             self._let_go()
             raise translate(error, self._path) from error
+        except StorageCorrupt:
+            self._let_go()
+            raise
 
     def _let_go(self) -> None:
         while self._connections:
@@ -281,8 +284,14 @@ class Outbox:
 
     def _load(self) -> None:
         kept: dict[str, dict[str, str]] = {"books": {}, "fault": {}, "memory": {}}
-        for kind, key, value in self._writes.execute("SELECT kind, key, value FROM kept"):
-            kept[kind][key] = value
+        try:
+            for kind, key, value in self._writes.execute("SELECT kind, key, value FROM kept"):
+                kept[kind][key] = value
+            last_seq, dead = (int(kept["books"].get(name, "0")) for name in ("last_seq", "dead"))
+            for text in (*kept["fault"].values(), *kept["memory"].values()):
+                json.loads(text)
+        except (KeyError, TypeError, ValueError) as error:  # a bit may tip where SQLite does not look
+            raise StorageCorrupt(f"outbox {self._path}: what is kept cannot be read: {error!r}") from error
         stream = kept["books"].get("stream")
         if stream is None:
             stream = new_id()
@@ -290,8 +299,8 @@ class Outbox:
         used = self._writes.execute("SELECT klass, count(*), sum(bytes) FROM rows GROUP BY klass").fetchall()
         self._books = Books(
             stream=stream,
-            last_seq=int(kept["books"].get("last_seq", "0")),
-            dead_letters=int(kept["books"].get("dead", "0")),
+            last_seq=last_seq,
+            dead_letters=dead,
             usage={klass: Usage(rows, size) for klass, rows, size in used},
             gaps=self._writes.execute("SELECT from_seq, to_seq FROM gaps ORDER BY from_seq").fetchall(),
         )

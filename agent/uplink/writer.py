@@ -6,7 +6,7 @@ import logging
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from agent.messages import AgentEvent
@@ -51,6 +51,7 @@ class Writer:
         self._settle_s = settle_s
         self._retry_s = retry_s
         self._changed = threading.Condition()
+        self._following = threading.RLock()  # one `then` after the other, in the order of their batches
         self._waiting: deque[_Waiting] = deque()
         self._in_hand: list[_Waiting] = []
         self._failures = 0
@@ -65,8 +66,8 @@ class Writer:
     def submit(self, batch: Batch, then: Callable[[int], None] | None = None) -> None:
         """Queue a batch; raises TypeError or ValueError for a body that is not JSON.
 
-        `then` gets the last number taken, in the writer's thread, once the batch is on disk. While the
-        storage is in trouble it does not wait for that: what it sends may be all that gets out."""
+        `then` gets the last number taken once the batch is on disk, after those of earlier batches. While
+        the storage is in trouble it does not wait for that: what it sends may be all that gets out."""
         waiting = _Waiting(prepare(batch), then)
         with self._changed:
             self._waiting.append(waiting)
@@ -74,7 +75,7 @@ class Writer:
                 self._let_go_of_oldest()
             self._changed.notify()
         if self._failures:
-            self._run_then(waiting)
+            self._run_all_thens()
 
     def stop(self, timeout_s: float = 5.0) -> bool:
         """Commit what waits and end; False if that took longer than `timeout_s`, or the storage failed."""
@@ -95,10 +96,15 @@ class Writer:
             try:
                 self._write()
             except StorageError as error:
-                if not self._failed(error):
-                    return
+                trouble = error
+            except Exception as error:  # a mistake must not end the only thread that stores events
+                log.exception("outbox: writing it stumbled")
+                trouble = StorageError(f"outbox: {error!r}")
             else:
                 self._recovered()
+                continue
+            if not self._failed(trouble):
+                return
 
     def _take(self) -> bool:
         """Wait for work and take it in hand; False when there is none and never will be."""
@@ -123,18 +129,27 @@ class Writer:
             self._outbox.settle()
             return
         last_seq = self._outbox.commit_all([waiting.batch for waiting in self._in_hand])
-        done, self._in_hand = self._in_hand, []
-        for waiting in done:
-            self._run_then(waiting, last_seq)
+        with self._following:
+            with self._changed:
+                done, self._in_hand = self._in_hand, []
+            self._run_thens(done, last_seq)
 
-    def _run_then(self, waiting: _Waiting, last_seq: int | None = None) -> None:
-        then, waiting.then = waiting.then, None
-        if then is None:
-            return
-        try:
-            then(self._outbox.last_seq if last_seq is None else last_seq)
-        except Exception:  # a caller's mistake must not end the only thread that stores events
-            log.exception("outbox: what should follow a commit failed")
+    def _run_all_thens(self) -> None:
+        """Those of all that is not stored yet, too."""
+        with self._following:
+            with self._changed:
+                blocked = [*self._in_hand, *self._waiting]
+            self._run_thens(blocked, self._outbox.last_seq)
+
+    def _run_thens(self, batches: Iterable[_Waiting], last_seq: int) -> None:
+        for waiting in batches:
+            then, waiting.then = waiting.then, None
+            if then is None:
+                continue
+            try:
+                then(last_seq)
+            except Exception:  # a caller's mistake must not end the only thread that stores events
+                log.exception("outbox: what should follow a commit failed")
 
     # -- trouble -------------------------------------------------------------------------------------
 
@@ -145,12 +160,10 @@ class Writer:
         if self._failures == 1:
             log.error("%s (%s)", error, error.hint)
             event = self._outbox.event(AgentEvent(agent="storage_failed", detail=error.code))
-            self._in_hand.insert(0, _Waiting(prepare(Batch([event])), None))
+            with self._changed:
+                self._in_hand.insert(0, _Waiting(prepare(Batch([event])), None))
             self._on_trouble(error.code)
-        with self._changed:
-            blocked = [*self._in_hand, *self._waiting]
-        for waiting in blocked:
-            self._run_then(waiting)
+        self._run_all_thens()
         pause_s = self._retry_s[min(self._failures, len(self._retry_s)) - 1]
         with self._changed:
             self._changed.wait_for(lambda: self._stopping, 0 if last_try else pause_s)

@@ -321,6 +321,30 @@ def test_a_damaged_page_is_found_at_opening(desk: Desk) -> None:
     assert len(list(desk.path.parent.glob("*.corrupt*"))) == 1
 
 
+@pytest.mark.parametrize(
+    "damage",
+    [
+        "UPDATE kept SET value='{\"a' WHERE kind='fault'",
+        "UPDATE kept SET value=x'00' WHERE kind='memory'",
+        "UPDATE kept SET value='1w' WHERE key='last_seq'",
+        "UPDATE kept SET kind='fbult' WHERE kind='fault'",
+    ],
+)
+def test_a_bit_that_tipped_in_what_is_kept_starts_a_new_stream(desk: Desk, damage: str) -> None:
+    desk.outbox.commit(Batch([desk.row("lost")], faults={"f": {"a": 1}}, memory={"m": 2}))
+    desk.outbox.close()
+    with closing(sqlite3.connect(desk.path)) as db, db:
+        assert db.execute(damage).rowcount == 1
+    desk.open()
+    assert desk.outbox.faults() == {}
+    assert "cannot be read" in desk.details()[0]
+
+
+def test_what_is_no_character_does_not_stop_a_row(desk: Desk) -> None:
+    desk.put("name \udcff, 纸")
+    assert desk.details() == ["name ?, 纸"]
+
+
 def corrupt_once(desk: Desk, monkeypatch: pytest.MonkeyPatch, times: int = 1) -> None:
     """The next inserts find the file malformed, as a worn flash would have it."""
     real, left = Transaction.insert, [times]

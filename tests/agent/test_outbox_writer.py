@@ -169,6 +169,46 @@ def test_trouble_is_survived_told_once_and_recorded(
     assert [r.levelname for r in caplog.records] == ["ERROR", "WARNING"]
 
 
+def test_in_trouble_too_what_follows_keeps_its_order(outbox: Fragile, make: Callable[..., Writer]) -> None:
+    followed: list[str] = []
+    running, slow = threading.Event(), threading.Event()
+
+    def first(_n: int) -> None:
+        running.set()
+        assert slow.wait(SOON_S)
+        followed.append("old")
+
+    writer = make()
+    outbox.failure = StorageFull("disk full")
+    writer.submit(Batch([outbox.row("a")]), first)
+    assert running.wait(SOON_S)
+    second = threading.Thread(
+        target=writer.submit, args=(Batch([outbox.row("b")]), lambda _n: followed.append("new"))
+    )
+    second.start()
+    second.join(0.1)
+    slow.set()
+    second.join(SOON_S)
+    until(lambda: len(followed) == 2)
+    assert followed == ["old", "new"]
+
+
+def test_a_mistake_while_writing_does_not_stop_the_writer(
+    outbox: Fragile, make: Callable[..., Writer], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(_batches: Sequence[Prepared]) -> int:
+        monkeypatch.undo()
+        raise RuntimeError("a mistake")
+
+    troubles: list[str | None] = []
+    writer = make(on_trouble=troubles.append)
+    monkeypatch.setattr(outbox, "commit_all", broken)
+    writer.submit(Batch([outbox.row("a")]))
+    until(lambda: troubles == ["storage_failed", None])
+    assert writer.stop()
+    assert outbox.details() == ["storage_failed", "a", "nothing lost"]
+
+
 def test_a_long_trouble_costs_rows_but_no_fault(outbox: Fragile, make: Callable[..., Writer]) -> None:
     troubles: list[str | None] = []
     writer = make(waiting_most=2, on_trouble=troubles.append)
