@@ -15,7 +15,8 @@ import pwd
 import socket
 import struct
 import threading
-from collections.abc import Callable, Iterator
+import time
+from collections.abc import Callable, Generator
 from pathlib import Path
 from typing import Any
 
@@ -25,13 +26,14 @@ SOCKET_NAME = "control.sock"
 REQUEST_BYTES = 65536
 CONNECTIONS_MOST = 8
 REQUEST_S = 5.0
+ACCEPT_AGAIN_S = 1.0
 _CREDENTIALS = struct.Struct("3i")  # struct ucred: pid, uid, gid (unix(7))
 
 log = logging.getLogger("tillwatch.control")
 
-Answer = Iterator[dict[str, Any]]
+Answer = Generator[dict[str, Any], None, None]
 Handler = Callable[[dict[str, Any], str], Answer]
-"""(request, who asks) -> lines."""
+"""(request, who asks) -> lines; closed when whoever asks has gone away."""
 
 
 class ControlServer:
@@ -60,8 +62,11 @@ class ControlServer:
         while not self._stopping.is_set():
             try:
                 peer, _ = self._socket.accept()
-            except OSError:
-                return
+            except OSError as error:
+                if not self._stopping.is_set():  # out of descriptors, say: that passes
+                    log.warning("%s: cannot take a request: %s", self._path, error)
+                    self._stopping.wait(ACCEPT_AGAIN_S)
+                continue
             peer.settimeout(REQUEST_S)
             if not self._slots.acquire(blocking=False):
                 _refuse(peer, "busy", "too many requests at once; try again")
@@ -70,10 +75,12 @@ class ControlServer:
 
     def _serve(self, peer: socket.socket) -> None:
         try:
-            with peer, peer.makefile("rwb") as stream:
+            with peer, peer.makefile("wb") as stream:
                 self._answer(peer, stream)
         except (OSError, ValueError) as gone:
             log.debug("a local client went away: %s", gone)
+        except Exception:
+            log.exception("a local request could not be answered")
         finally:
             self._slots.release()
 
@@ -86,18 +93,33 @@ class ControlServer:
             )
             return
         try:
-            request = json.loads(stream.readline(REQUEST_BYTES))
+            request = json.loads(_read_line(peer))
             handler = self._handlers[request["do"]]
-        except (ValueError, KeyError, TypeError):
+        except (ValueError, KeyError, TypeError, RecursionError):
             _send(stream, _failure("bad_request", f"expected one of {', '.join(sorted(self._handlers))}"))
             return
         try:
-            for line in handler(request, who):
-                _send(stream, line)
+            with contextlib.closing(handler(request, who)) as lines:
+                for line in lines:
+                    _send(stream, line)
         except TillwatchError as refused:
             _send(stream, _failure(refused.code, str(refused)))
             return
         _send(stream, {"done": True})
+
+
+def _read_line(peer: socket.socket) -> bytes:
+    """The request, all of it within REQUEST_S, so that nobody holds a place by sending it in drops."""
+    ends_s = time.monotonic() + REQUEST_S
+    line = b""
+    while not line.endswith(b"\n") and len(line) < REQUEST_BYTES:
+        peer.settimeout(max(0.001, ends_s - time.monotonic()))
+        more = peer.recv(REQUEST_BYTES - len(line))
+        if not more:
+            break
+        line += more
+    peer.settimeout(REQUEST_S)
+    return line
 
 
 def _failure(code: str, detail: str) -> dict[str, Any]:

@@ -12,15 +12,15 @@ import logging
 import os
 import queue
 import signal
-import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
 from types import FrameType
+from typing import Any
 
 from agent import sdnotify
 from agent.config import Config, Device
-from agent.control import SOCKET_NAME, ControlServer
+from agent.control import SOCKET_NAME, Answer, ControlServer
 from agent.diagnosis.catalogue import CATALOGUE
 from agent.diagnosis.faults import Diagnosis
 from agent.messages import Stamper
@@ -33,6 +33,7 @@ from agent.watch.memory import DeviceMemory
 from agent.watch.worker import Worker
 from drivers import passive, registry
 from drivers.api import Clock, Driver, Observation, Setup, SystemClock
+from drivers.errors import TillwatchError
 from drivers.link import make as make_link
 from drivers.link.none import NoLink
 
@@ -47,6 +48,11 @@ MEMORY_PREFIX = "device/"
 log = logging.getLogger("tillwatch")
 
 
+class Busy(TillwatchError):
+    code = "busy"
+    hint = "try again"
+
+
 class Daemon:
     """One terminal's agent. `run` returns when told to stop."""
 
@@ -54,7 +60,9 @@ class Daemon:
         self._config = config
         self._clock = clock or SystemClock()
         self._inbox: queue.Queue[Callable[[], None]] = queue.Queue(INBOX_MOST)
-        self._stop = threading.Event()
+        self._stopping = (
+            False  # no Event: a second signal may come while the first one's handler holds its lock
+        )
         self._boot = boot_id()
         self._uplink_state: UplinkState | None = None
         self._stuck: set[str] = set()
@@ -93,7 +101,7 @@ class Daemon:
         )
         self._control = ControlServer(
             config.agent.runtime_dir / SOCKET_NAME,
-            {"status": lambda _request, _who: iter([self._view()]), "selftest": desk.answer},
+            {"status": self._status, "selftest": desk.answer},
         )
 
     # -- life ----------------------------------------------------------------------------------------
@@ -119,23 +127,25 @@ class Daemon:
 
     def stop(self) -> None:
         """End `run`; from any thread or a signal."""
-        self._stop.set()
+        self._stopping = True
         self._post(lambda: None)
 
     def _on_signal(self, _number: int, _frame: FrameType | None) -> None:
-        self._stop.set()
+        self._stopping = True
 
     def _turn(self) -> None:
         beat_s = self._clock.monotonic_s()
-        while not self._stop.is_set():
+        while not self._stopping:
             now_s = self._clock.monotonic_s()
             wait_s = max(0.0, min(self._terminal.next_due_s(), beat_s) - now_s)
             try:
-                self._inbox.get(timeout=wait_s)()
+                work = self._inbox.get(timeout=wait_s)
             except queue.Empty:
-                self._terminal.advance()
+                work = self._terminal.advance
+            if not _taken(work):
+                time.sleep(TICK_S)  # a mistake that lasts must not flood the log
             if self._clock.monotonic_s() >= beat_s:
-                self._beat()
+                _taken(self._beat)
                 beat_s = self._clock.monotonic_s() + TICK_S
 
     def _beat(self) -> None:
@@ -168,9 +178,10 @@ class Daemon:
     def _drain(self) -> None:
         while True:
             try:
-                self._inbox.get_nowait()()
+                work = self._inbox.get_nowait()
             except queue.Empty:
                 return
+            _taken(work)
 
     # -- what comes in from other threads ------------------------------------------------------------
 
@@ -197,12 +208,15 @@ class Daemon:
         self._uplink_state = state
         sdnotify.notify(f"STATUS=broker: {state.reason}")
 
-    def _view(self) -> dict[str, object]:
-        answer: queue.Queue[dict[str, object]] = queue.Queue(1)
+    def _status(self, _request: dict[str, Any], _who: str) -> Answer:
+        answer: queue.Queue[dict[str, Any]] = queue.Queue(1)
         self._post(lambda: answer.put(self._terminal.view()))
-        view = answer.get(timeout=STOP_S + INBOX_PUT_S)
+        try:
+            view = answer.get(timeout=STOP_S + INBOX_PUT_S)
+        except queue.Empty as late:
+            raise Busy("the daemon is starting, stopping or far behind") from late
         state = self._uplink_state
-        return view | {
+        yield view | {
             "uplink": state.view() if state else None,
             "outbox": self._outbox.view(),
             "pid": os.getpid(),
@@ -228,6 +242,16 @@ class Daemon:
             sink=self._observed,
             after_step=learned,
         )
+
+
+def _taken(work: Callable[[], None]) -> bool:
+    """One device's news that we stumble over must not end the watch over all others."""
+    try:
+        work()
+    except Exception:
+        log.exception("a message to the judging thread could not be taken")
+        return False
+    return True
 
 
 def host_device(config: Config) -> Device:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import queue
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, get_args
 
 from agent.config import Config
+from agent.control import Answer
 from agent.messages import SelftestEvent, SelftestResult, SelftestStep, plain
 from agent.watch.worker import Worker
 from drivers.api import Clock, Deadline, Driver, Level, Occasion, Step
@@ -38,41 +40,58 @@ class SelftestDesk:
         self._clock = clock
         self._record = record
 
-    def answer(self, request: dict[str, Any], who: str) -> Iterator[dict[str, Any]]:
-        """`{"devices": [...], "level": ...}` -> one line a step, then one line a device's result."""
+    def answer(self, request: dict[str, Any], who: str) -> Answer:
+        """`{"devices": [...], "level": ...}` -> one line a step, then one line a device's result.
+
+        If whoever asked goes away, the test is recorded all the same; what has not begun by then never does.
+        """
         level: Level = request.get("level", "internal")
         devices = request.get("devices") or list(self._workers)
+        if not isinstance(devices, list) or not all(isinstance(device, str) for device in devices):
+            raise SelftestRefused("devices: expected a list of device ids")
         if level not in get_args(Level):
             raise SelftestRefused(f"level {level!r} is none of {', '.join(get_args(Level))}")
         for device in devices:
             if device not in self._workers:
                 raise SelftestRefused(f"no device {device!r}; there are {', '.join(self._workers)}")
-        for device in devices:
+        for device in dict.fromkeys(devices):
             yield from self._test(device, level, who)
 
-    def _test(self, device: str, level: Level, who: str) -> Iterator[dict[str, Any]]:
+    def _test(self, device: str, level: Level, who: str) -> Answer:
         told: queue.Queue[Step | None] = queue.Queue()
+        given_up = threading.Event()
         occasion = Occasion(self._config.terminal.id, time.strftime("%Y-%m-%d %H:%M:%S"))
 
         def job(driver: Driver) -> None:
             try:
+                if given_up.is_set():
+                    return  # nobody waits any more; a slip printed now would puzzle the till
                 for step in driver.selftest(level, occasion, Deadline.after(self._clock, LIMIT_S)):
                     told.put(step)
+            except Exception as broke:
+                told.put(Step("end", "untested", f"the driver broke: {type(broke).__name__}: {broke}"))
+                raise
             finally:
                 told.put(None)
 
         steps: list[SelftestStep] = []
-        if self._workers[device].submit(job, limit_s=LIMIT_S):
+        try:
+            if not self._workers[device].submit(job, limit_s=LIMIT_S):
+                told.put(Step("start", "untested", "too many tests wait already"))
+                told.put(None)
             for step in _until_done(told):
                 line = SelftestStep(
                     name=step.name, verdict=step.verdict, detail=step.detail, question=step.question
                 )
                 steps.append(line)
                 yield {"device": device, "step": plain(line)}
-        else:
-            steps.append(SelftestStep(name="start", verdict="untested", detail="too many tests wait already"))
-        verdict = result_of(steps)
-        self._record(SelftestEvent(device=device, level=level, result=verdict, steps=steps, by=who))
+        except GeneratorExit:
+            steps.append(SelftestStep(name="end", verdict="untested", detail="who asked went away"))
+            raise
+        finally:
+            given_up.set()
+            verdict = result_of(steps)
+            self._record(SelftestEvent(device=device, level=level, result=verdict, steps=steps, by=who))
         yield {"device": device, "result": verdict}
 
 

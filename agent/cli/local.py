@@ -23,11 +23,13 @@ class NoDaemon(Exception):
     """No daemon runs for this configuration."""
 
 
-def lines_from_daemon(config: Config, request: dict[str, Any]) -> Iterator[dict[str, Any]]:
+def lines_from_daemon(
+    config: Config, request: dict[str, Any], *, silence_s: float = 30.0
+) -> Iterator[dict[str, Any]]:
     """The daemon's answer, line by line. Raises NoDaemon; a refusal is one line and exit 4."""
     path = socket_path(config)
     try:
-        for line in ask(path, request):
+        for line in ask(path, request, silence_s=silence_s):
             if "done" not in line:
                 yield line
             elif not line["done"]:

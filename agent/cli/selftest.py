@@ -18,7 +18,7 @@ from agent.cli.local import NoDaemon, lines_from_daemon
 from agent.cli.service import config_option, load_or_exit
 from agent.config import Config
 from agent.messages import SelftestStep, rfc3339
-from agent.selftest import LIMIT_S, result_of
+from agent.selftest import LIMIT_S, WAIT_S, result_of
 from drivers.api import Deadline, Level, Occasion, SystemClock
 
 MARKS = {"passed": ("✓", "green"), "failed": ("✗", "red"), "untested": ("?", "yellow")}
@@ -102,8 +102,9 @@ def _check_names(devices: tuple[str, ...], config: Config) -> None:
 
 def _steps(config: Config, devices: list[str], level: Level) -> Iterator[tuple[str, SelftestStep]]:
     """Each step as it ends, from the daemon, or from the devices themselves where none runs."""
+    request = {"do": "selftest", "devices": devices, "level": level}
     try:
-        for line in lines_from_daemon(config, {"do": "selftest", "devices": devices, "level": level}):
+        for line in lines_from_daemon(config, request, silence_s=WAIT_S + 5):
             if "step" in line:
                 yield line["device"], SelftestStep(**line["step"])
     except NoDaemon:

@@ -62,6 +62,7 @@ class Worker:
         """One job, poll or listen; never raises: a driver that does is reported and built anew."""
         try:
             self._step()
+            self._after_step()
         except Exception as broke:  # noqa: BLE001 - a driver may come from anywhere; its bug must not end the watch
             self._log.exception("the driver broke and is built anew in %.0f s", REBUILD_S)
             self.close()
@@ -70,7 +71,6 @@ class Worker:
             self.step_ends_s = self._due_s + self._poll_deadline_s
             self._report(stuck_observation(self._last, self._clock, f"{type(broke).__name__}: {broke}"))
             self._stop.wait(REBUILD_S)
-        self._after_step()
 
     def _step(self) -> None:
         driver = self._driver

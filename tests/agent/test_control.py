@@ -7,34 +7,41 @@ import os
 import socket
 import stat
 import struct
+import threading
+import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from agent import control
-from agent.control import ControlServer, ask
+from agent.control import Answer, ControlServer, ask
 from drivers.errors import HeldByOther, LinkUnusable
 
 pytestmark = pytest.mark.system
 
 
-def count(request: dict[str, Any], who: str) -> Iterator[dict[str, Any]]:
+def count(request: dict[str, Any], who: str) -> Answer:
     for number in range(request["to"]):
         yield {"number": number, "who": who}
 
 
-def refuse(request: dict[str, Any], who: str) -> Iterator[dict[str, Any]]:
+def refuse(request: dict[str, Any], who: str) -> Answer:
     if request:
         raise LinkUnusable("not today")
     yield {}
 
 
+def stumble(request: dict[str, Any], who: str) -> Answer:
+    yield {"number": 1 // (len(request) - 1)}
+
+
 @pytest.fixture
 def served(short_path: Path) -> Iterator[Path]:
     path = short_path / "run" / "control.sock"
-    server = ControlServer(path, {"count": count, "refuse": refuse})
+    server = ControlServer(path, {"count": count, "refuse": refuse, "stumble": stumble})
     server.start()
     yield path
     server.stop()
@@ -58,7 +65,10 @@ def test_a_refusal_has_a_code(served: Path) -> None:
     ]
 
 
-@pytest.mark.parametrize("sent", [b"\n", b"nonsense\n", b"[]\n", b'{"do":"unheard"}\n', b'{"do":[]}\n'])
+@pytest.mark.parametrize(
+    "sent",
+    [b"\n", b"nonsense\n", b"[]\n", b'{"do":"unheard"}\n', b'{"do":[]}\n', b"[" * 60_000 + b"\n"],
+)
 def test_a_bad_request_gets_one_answer(served: Path, sent: bytes) -> None:
     with socket.socket(socket.AF_UNIX) as client:
         client.settimeout(5)
@@ -66,7 +76,9 @@ def test_a_bad_request_gets_one_answer(served: Path, sent: bytes) -> None:
         client.sendall(sent)
         with client.makefile("rb") as lines:
             answer = [json.loads(line) for line in lines]
-    assert answer == [{"done": False, "code": "bad_request", "detail": "expected one of count, refuse"}]
+    assert answer == [
+        {"done": False, "code": "bad_request", "detail": "expected one of count, refuse, stumble"}
+    ]
 
 
 def test_somebody_else_is_refused(served: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -125,3 +137,70 @@ def test_too_many_at_once_are_refused(served: Path) -> None:
     finally:
         for client in held:
             client.close()
+
+
+def test_a_mistake_of_ours_ends_one_request_only(served: Path, caplog: pytest.LogCaptureFixture) -> None:
+    with pytest.raises(ConnectionResetError):
+        list(ask(served, {"do": "stumble"}))
+    assert "ZeroDivisionError" in caplog.text
+    assert len(list(ask(served, {"do": "count", "to": 1}))) == 2
+
+
+def test_a_request_in_drops_does_not_hold_its_place(served: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(control, "REQUEST_S", 0.2)
+    with socket.socket(socket.AF_UNIX) as client:
+        client.settimeout(0.05)
+        client.connect(str(served))
+        began_s = time.monotonic()
+        with suppress(BrokenPipeError, ConnectionResetError):
+            while time.monotonic() < began_s + 5:
+                client.sendall(b" ")
+                time.sleep(0.02)
+    assert time.monotonic() - began_s < 2
+
+
+def test_a_failed_accept_is_not_the_last(
+    short_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(control, "ACCEPT_AGAIN_S", 0.01)
+    path = short_path / "control.sock"
+    server = ControlServer(path, {"count": count})
+    real, failures = server._socket, [OSError(24, "Too many open files")]
+
+    class Short:
+        def __getattr__(self, name: str) -> Any:
+            return getattr(real, name)
+
+        def accept(self) -> tuple[socket.socket, Any]:
+            if failures:
+                raise failures.pop()
+            return real.accept()
+
+    monkeypatch.setattr(server, "_socket", Short())
+    server.start()
+    try:
+        assert len(list(ask(path, {"do": "count", "to": 1}))) == 2
+    finally:
+        server.stop()
+    assert "Too many open files" in caplog.text
+
+
+def test_whoever_hangs_up_closes_the_answer(short_path: Path) -> None:
+    closed = threading.Event()
+
+    def endless(_request: dict[str, Any], _who: str) -> Answer:
+        try:
+            while True:
+                yield {"more": "x" * 4096}
+        finally:
+            closed.set()
+
+    server = ControlServer(short_path / "control.sock", {"endless": endless})
+    server.start()
+    try:
+        asked = ask(short_path / "control.sock", {"do": "endless"})
+        next(asked)
+        asked.close()
+        assert closed.wait(5)
+    finally:
+        server.stop()

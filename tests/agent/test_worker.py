@@ -188,3 +188,16 @@ def test_memory_tells_its_changes_once_and_forgets_the_power_session_at_a_new_bo
     del other["asb"]
     assert dict(other) == {"boot": "boot-2"}
     assert len(other) == 1
+
+
+def test_what_follows_a_step_may_break_without_ending_the_watch() -> None:
+    bench = Bench()
+
+    def broken() -> None:
+        raise TypeError("not JSON")
+
+    bench.worker._after_step = broken
+    bench.worker._stop.set()  # the pause after a mistake is real time
+    bench.worker.step()
+    assert bench.seen[-1].conditions["driver_stuck"].value is True
+    assert bench.driver.closed == 1
