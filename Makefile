@@ -8,7 +8,7 @@ BIN := $(VENV)/bin
 PYTHON ?= $(shell for p in /usr/bin/python3 python3; do \
 	$$p -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
 
-.PHONY: demo test unit check format bench soak docs packages clean
+.PHONY: demo test unit check format coverage bench soak docs packages clean
 
 demo: $(VENV)/.demo
 	@$(BIN)/tillwatch demo $(ARGS)
@@ -25,6 +25,12 @@ check: $(VENV)/.dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+# Every branch of what must not be wrong: codecs, judgement, storage.
+COVERED := drivers/*/wire.py,drivers/*/*/wire.py,agent/diagnosis/*,agent/uplink/outbox.py,agent/uplink/transaction.py,agent/uplink/books.py,agent/uplink/rows.py,agent/uplink/storage.py,agent/uplink/writer.py
+coverage: $(VENV)/.dev
+	$(BIN)/coverage run -m pytest -m "not system and not slow and not soak" tests/agent tests/drivers $(ARGS)
+	$(BIN)/coverage report --include='$(COVERED)' --fail-under=100
 
 format: $(VENV)/.dev
 	$(BIN)/ruff check --fix .

@@ -123,10 +123,13 @@ class Forward:
     def run(self, seconds: float) -> list[str]:
         """What was told of faults meanwhile, as `change fault`."""
         before = len(self.broker.changes())
-        end_s = self.clock.monotonic_s() + seconds
-        while self.clock.monotonic_s() < end_s:
-            self.worker.step()
+        self.run_to(self.clock.monotonic_s() + seconds)
         return self.broker.changes()[before:]
+
+    def run_to(self, at_s: float) -> None:
+        """Until this moment; what the worker is in the middle of then, it brings to its end."""
+        while self.clock.monotonic_s() < at_s:
+            self.worker.step()
 
     def conditions(self) -> dict[str, bool | None]:
         """What was last published of the printer."""
