@@ -10,7 +10,7 @@ from drivers.printer.escpos.driver import SPEC
 from drivers.printer.escpos.status import CONDITIONS
 from tests.clock import TurnedClock
 from tests.fakes import ScriptedLink
-from tests.harness import Bench, raised, values
+from tests.harness import Bench, Flavour, raised, values
 
 KNOBS = {
     "paper=near_end": {"paper_near_end"},
@@ -171,6 +171,41 @@ def test_the_driver_recovers_when_the_line_does_and_takes_no_answer_for_another(
     last = bench.run(20)[-1]
     assert (raised(last), last.power) == (set(), Power.ONLINE)
     assert values(last)["cover_open"] is False
+
+
+@pytest.mark.parametrize(
+    ("fault", "flavour", "hold", "poll_s"),
+    [
+        ("drip:1.57", "serial", True, 2.0),
+        ("slow:3.37,drip:3.66", "serial", True, 2.0),
+        ("drip:2.12", "serial", True, 2.0),
+        ("slow:5.29", "tcp", True, 2.0),
+        ("slow:2.34", "tcp", False, 1.0),
+        ("slow:5.84", "tcp", False, 1.0),
+    ],
+)
+def test_late_answers_of_an_hour_are_taken_for_no_other_question(
+    fault: str, flavour: Flavour, hold: bool, poll_s: float
+) -> None:
+    for seed in (1, 39):
+        bench = Bench(("drawer=open",), flavour=flavour, hold=hold, poll_s=poll_s, seed=seed)
+        bench.run(10)
+        bench.tell(f"fault={fault}")
+        seen = bench.run(3600)
+        assert not any(raised(o) & set(CONDITIONS) for o in seen)
+        assert all(o.facts.get("pin3") != "low" for o in seen)
+        bench.tell("fault=none", "paper=near_end")
+        assert raised(bench.run(60)[-1]) == {"paper_near_end"}
+
+
+def test_a_printer_that_says_the_same_whatever_it_is_asked_says_nothing() -> None:
+    clock = TurnedClock()
+    link = ScriptedLink(clock, answer=lambda _asked: b"\x16")
+    driver = SPEC.make(Setup(device="receipt", link=link, clock=clock, memory={}))
+    for _ in range(6):
+        observation = driver.poll(Deadline.after(clock, 2.5))
+    assert observation.power is Power.ONLINE
+    assert all(values(observation)[kind] is None for kind in CONDITIONS)
 
 
 def test_slow_from_the_first_word() -> None:

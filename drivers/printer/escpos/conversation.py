@@ -58,7 +58,8 @@ class Conversation:
     def fresh(self) -> None:
         """The link was opened anew."""
         self._demux.reset()
-        self.round.forget()
+        if self._link.scheme != "tcp":
+            self.round.forget()  # over TCP, what was asked in one connection may be answered in the next
         self.disarmed()
         self._asb_waits = False
         self._asb_again_s = -math.inf
@@ -147,7 +148,9 @@ class Conversation:
             self._again = False
             self._confirm()
             return
-        self.raw["dle_eot"] = " ".join(f"{query.value}:{value:02x}" for query, value in answers.items())
+        self.raw["dle_eot"] = " ".join(
+            f"{query.value}:{value:02x}" for query, value in sorted(answers.items())
+        )
         self._weigh(status.from_answers(answers), ASKED)
 
     def _weigh(self, reading: status.Reading, weight: int) -> None:

@@ -7,6 +7,10 @@ it can come. That a late answer is never taken for another question's rests on t
 After a repeated question the round waits until as many answers came as were asked for, or are
 long overdue. Checks shorten that: late answers are as far apart as their questions were, so two
 in a row that come promptly after the line was quiet show that everything older is lost.
+
+Where answers come late all the same, two things keep them from being believed: each round asks in
+another order, so that what is taken wrongly differs from round to round; and a round that heard the
+same byte four times does not count.
 """
 
 from __future__ import annotations
@@ -16,7 +20,7 @@ from collections import deque
 from dataclasses import dataclass, field
 
 from drivers.learned import Learned
-from drivers.printer.escpos.consts import Query
+from drivers.printer.escpos.consts import STATUS_BITS, Query
 from drivers.printer.escpos.wire import ask_status
 
 ASKS = 2  #: of one question in one poll, so that a single lost byte is no missed poll
@@ -32,6 +36,12 @@ LATELY = 0.9  #: how much of a long wait is remembered at each further answer
 ON_THEIR_WAY_MOST = 32
 
 FIRST = Query.PRINTER
+ORDERS = (
+    (FIRST, Query.OFFLINE_CAUSE, Query.ERROR_CAUSE, Query.ROLL_PAPER),
+    (FIRST, Query.ERROR_CAUSE, Query.ROLL_PAPER, Query.OFFLINE_CAUSE),
+    (FIRST, Query.ROLL_PAPER, Query.OFFLINE_CAUSE, Query.ERROR_CAUSE),
+)
+"""Taken in turn: if answers lag behind after all, each round takes another one for a question's."""
 
 
 def name(query: Query) -> str:
@@ -66,6 +76,7 @@ class Round:
     _answers: dict[Query, int] = field(default_factory=dict)
     _passed_over: list[Query] = field(default_factory=list)
     _result: dict[Query, int] | None = None
+    _orders: deque[tuple[Query, ...]] = field(default_factory=lambda: deque(ORDERS))
     _on_their_way: deque[float] = field(default_factory=lambda: deque(maxlen=ON_THEIR_WAY_MOST))
     _losses_before: int = 0
     _hold_s: float = -math.inf
@@ -93,7 +104,8 @@ class Round:
         """From the first question on; what was answered so far does not count."""
         self._answers, self._passed_over, self._result = {}, [], None
         self._losses_before = self.losses
-        self._rest = [query for query in Query if not self.learned.refused(name(query))]
+        self._rest = [query for query in self._orders[0] if not self.learned.refused(name(query))]
+        self._orders.rotate(-1)
         self._open = _Question(self._rest.pop(0)) if self.possible() else None
 
     def poll_begins(self) -> None:
@@ -109,7 +121,7 @@ class Round:
             self.begin()
 
     def forget(self) -> None:
-        """The link was opened anew: nothing is on its way any more."""
+        """Nothing is on its way any more."""
         self._open = self._result = None
         self._on_their_way.clear()
         self._hold_s, self._lag_s = -math.inf, 0.0
@@ -215,12 +227,20 @@ class Round:
         question.check_s = now_s + self.reply_s if question.checks < CHECKS else math.inf
         return self._ask(question, now_s)
 
+    def _echoed(self) -> bool:
+        """All four answers are one byte, and not the healthy one: no printer stands so, late answers do."""
+        values = set(self._answers.values())
+        return len(self._answers) == len(Query) and len(values) == 1 and values != {STATUS_BITS}
+
     def _next(self) -> None:
         self._on_their_way.clear()
         if self._rest:
             self._open = _Question(self._rest.pop(0))
             return
         self._open = None
+        if self._echoed():
+            self.losses += 1
+            return
         self._result = self._answers
         if self.losses == self._losses_before:  # else the line may have lost the question
             for query in self._passed_over:
