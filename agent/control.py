@@ -16,7 +16,7 @@ import socket
 import struct
 import threading
 import time
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -164,7 +164,8 @@ def _bind(path: Path) -> socket.socket:
                     hint="stop it, or give this one a runtime directory of its own",
                 )
             path.unlink()
-        listener.bind(str(path))
+        with _short(path) as address:
+            listener.bind(address)
         path.chmod(0o660)
         listener.listen(CONNECTIONS_MOST)
     except BaseException:
@@ -173,11 +174,22 @@ def _bind(path: Path) -> socket.socket:
     return listener
 
 
+@contextlib.contextmanager
+def _short(path: Path) -> Iterator[str]:
+    """The address of `path`, which may lie deeper than the 108 bytes of a socket address (unix(7))."""
+    folder = os.open(path.parent, os.O_PATH | os.O_DIRECTORY)
+    try:
+        yield f"/proc/self/fd/{folder}/{path.name}"
+    finally:
+        os.close(folder)
+
+
 def _alive(path: Path) -> bool:
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
         probe.settimeout(REQUEST_S)
         try:
-            probe.connect(str(path))
+            with _short(path) as address:
+                probe.connect(address)
         except OSError:
             return False
         return True
@@ -191,7 +203,8 @@ def ask(path: Path, request: dict[str, Any], *, silence_s: float = 30.0) -> Answ
     """
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as client:
         client.settimeout(silence_s)
-        client.connect(str(path))
+        with _short(path) as address:
+            client.connect(address)
         client.sendall(json.dumps(request).encode() + b"\n")
         with client.makefile("rb") as lines:
             for line in lines:

@@ -27,7 +27,8 @@ def main(arguments: Sequence[str]) -> int:
         print(wrong, file=sys.stderr)
         return USAGE
     except (TillwatchError, OSError) as refused:
-        print(f"tillwatch: {refused}", file=sys.stderr)
+        hint = getattr(refused, "hint", "")
+        print(f"tillwatch: {refused}{f' ({hint})' if hint else ''}", file=sys.stderr)
         return REFUSED
     return FINE
 

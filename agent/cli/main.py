@@ -10,7 +10,7 @@ from collections.abc import Sequence
 import click
 
 from agent import __version__
-from agent.cli.exits import USAGE
+from agent.cli.exits import FOUND, USAGE
 from drivers.errors import TillwatchError
 
 COMMANDS: dict[str, tuple[str, str]] = {
@@ -63,3 +63,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         hint = f" ({error.hint})" if error.hint else ""
         click.echo(f"tillwatch: {error}{hint}", err=True)
         sys.exit(USAGE)
+    except OSError as error:
+        said = f"{error.filename}: {error.strerror}" if error.filename else str(error)
+        click.echo(f"tillwatch: {said}", err=True)
+        sys.exit(FOUND)

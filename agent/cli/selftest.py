@@ -66,6 +66,8 @@ def selftest(
         sys.exit(USAGE)
     config = load_or_exit(config_path)
     _check_names(devices, config)
+    if report:
+        report.touch()  # said now, not after the slip is printed
     started = time.time()
     tested: list[Tested] = []
     for device, step in _steps(config, list(devices), level):

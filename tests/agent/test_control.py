@@ -115,6 +115,19 @@ def test_a_stale_socket_is_replaced_and_a_live_one_is_not(short_path: Path) -> N
         server.stop()
 
 
+def test_it_may_lie_deeper_than_a_socket_address_holds(short_path: Path) -> None:
+    path = short_path.joinpath(*["deep" * 10] * 5, "control.sock")
+    server = ControlServer(path, {"count": count})
+    server.start()
+    try:
+        assert len(list(ask(path, {"do": "count", "to": 1}))) == 2
+        with pytest.raises(HeldByOther):
+            ControlServer(path, {})
+    finally:
+        server.stop()
+    assert not path.exists()
+
+
 def test_nobody_there_is_said(short_path: Path) -> None:
     with pytest.raises(FileNotFoundError):
         next(ask(short_path / "none.sock", {"do": "count"}))

@@ -122,6 +122,7 @@ def test_a_report_is_written(counter: Counter, suffix: str) -> None:
     [
         (("selftest", "printer9"), 2, "no device 'printer9'"),
         (("selftest", "--report", "x.pdf"), 2, "the suffix must be .html or .json"),
+        (("selftest", "--report", "/nowhere/x.json"), 1, "/nowhere/x.json: No such file or directory"),
         (("status",), 4, "no daemon answers at"),
     ],
 )
