@@ -226,7 +226,8 @@ class Daemon:
 
     def _worker(self, device: Device) -> Worker:
         key = MEMORY_PREFIX + device.id
-        memory = DeviceMemory(self._outbox.memory().get(key), self._boot)
+        about = f"{device.driver} {device.access} {device.link}"
+        memory = DeviceMemory(self._outbox.memory().get(key), self._boot, about)
 
         def learned() -> None:
             changes = memory.take_changes()

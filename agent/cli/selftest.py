@@ -122,7 +122,7 @@ def _steps_alone(config: Config, devices: list[str], level: Level) -> Iterator[t
     for device in (*config.devices, host_device(config)):
         if devices and device.id not in devices:
             continue
-        driver = make_driver(device, clock, DeviceMemory(None, boot_id()))
+        driver = make_driver(device, clock, DeviceMemory(None, boot_id(), device.link))
         try:
             for step in driver.selftest(level, occasion, Deadline.after(clock, LIMIT_S)):
                 yield (

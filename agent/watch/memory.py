@@ -7,15 +7,22 @@ from collections.abc import Iterator, Mapping, MutableMapping
 from drivers.api import Json
 
 BOOT = "boot"
+ABOUT = "about"
 FORGOTTEN_AT_BOOT = ("answered",)  #: true only within one power session of the terminal
 
 
 class DeviceMemory(MutableMapping[str, Json]):
-    """A dict that knows whether it changed since it was last stored; one thread uses it."""
+    """A dict that knows whether it changed since it was last stored; one thread uses it.
 
-    def __init__(self, stored: Json, boot: str) -> None:
+    `about` says which device it was learned of, and how it was reached; of another, nothing is known yet.
+    """
+
+    def __init__(self, stored: Json, boot: str, about: str) -> None:
         self._known: dict[str, Json] = dict(stored) if isinstance(stored, Mapping) else {}
         self._changed = False
+        if self._known.get(ABOUT) != about:
+            self._known.clear()
+            self[ABOUT] = about
         if self._known.get(BOOT) != boot:
             for key in FORGOTTEN_AT_BOOT:
                 self._known.pop(key, None)

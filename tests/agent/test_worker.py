@@ -172,22 +172,30 @@ def test_the_thread_ends_when_asked_and_closes_its_device() -> None:
 
 
 def test_memory_tells_its_changes_once_and_forgets_the_power_session_at_a_new_boot() -> None:
-    memory = DeviceMemory(None, "boot-1")
+    memory = DeviceMemory(None, "boot-1", "escpos tcp:a:1")
     memory["answered"] = True
     memory["asb"] = "supported"
     stored = memory.take_changes()
-    assert stored == {"boot": "boot-1", "answered": True, "asb": "supported"}
+    assert stored == {"about": "escpos tcp:a:1", "boot": "boot-1", "answered": True, "asb": "supported"}
     assert memory.take_changes() is None
     memory["asb"] = "supported"
     assert memory.take_changes() is None
-    same = DeviceMemory(dict(stored), "boot-1")
+    same = DeviceMemory(dict(stored), "boot-1", "escpos tcp:a:1")
     assert same["answered"] is True
     assert same.take_changes() is None
-    other = DeviceMemory(dict(stored), "boot-2")
+    other = DeviceMemory(dict(stored), "boot-2", "escpos tcp:a:1")
     assert "answered" not in other
     del other["asb"]
-    assert dict(other) == {"boot": "boot-2"}
-    assert len(other) == 1
+    assert dict(other) == {"about": "escpos tcp:a:1", "boot": "boot-2"}
+    assert len(other) == 2
+
+
+def test_of_another_device_or_another_way_to_it_nothing_is_known() -> None:
+    stored = DeviceMemory(None, "boot-1", "escpos serial:a")
+    stored.update({"answered": True, "line": "power"})
+    moved = DeviceMemory(dict(stored), "boot-1", "escpos serial:b")
+    assert dict(moved) == {"about": "escpos serial:b", "boot": "boot-1"}
+    assert moved.take_changes() == dict(moved)
 
 
 def test_what_follows_a_step_may_break_without_ending_the_watch() -> None:
