@@ -25,7 +25,7 @@ def test_nothing_answered_is_nothing_known() -> None:
 
 def test_a_printer_without_the_roll_question_may_still_say_that_paper_ended() -> None:
     assert from_answers({Query.OFFLINE_CAUSE: 0x32}).paper_end is True
-    assert from_answers({Query.OFFLINE_CAUSE: 0x12}).paper_end is None
+    assert from_answers({Query.OFFLINE_CAUSE: 0x12}).paper_end is False  # else it could never be cleared
 
 
 @pytest.mark.parametrize(("cover", "head"), [(False, True), (True, None), (None, None)])

@@ -6,7 +6,16 @@ import pytest
 
 from drivers.api import Deadline, Json, Setup
 from drivers.printer.escpos import status
-from drivers.printer.escpos.consts import BLOCK_HEADERS, AsbItem, Counter, Info, Query
+from drivers.printer.escpos.consts import (
+    BLOCK_HEADERS,
+    BLOCK_PROCESS,
+    PROCESS_DONE,
+    AsbItem,
+    Counter,
+    Info,
+    Query,
+    Recovery,
+)
 from drivers.printer.escpos.driver import SPEC
 from drivers.printer.escpos.wire import (
     Asb,
@@ -19,6 +28,7 @@ from drivers.printer.escpos.wire import (
     ask_info,
     ask_status,
     initialise,
+    recover,
 )
 from tests.clock import TurnedClock
 from tests.fakes import ScriptedLink
@@ -27,14 +37,15 @@ from tests.harness import values
 
 EVERYTHING = AsbItem.DRAWER | AsbItem.ONLINE | AsbItem.ERROR | AsbItem.ROLL_PAPER
 QUERIES = {ask_status(query): query for query in Query}
+TOKENS = (b"ABCD", b"0001", b" ~ ~")
 REQUESTS = (
     *QUERIES,
     arm_asb(EVERYTHING),
     initialise(),
     *(ask_info(info) for info in Info),
     *(ask_counter(counter) for counter in Counter),
-    ask_completion(b"ABCD"),
-    ask_completion(b"0001"),
+    *(ask_completion(token) for token in TOKENS),
+    *(recover(how) for how in Recovery),
 )
 TRANSCRIPTS = [t for t in load_all("escpos") if t.simulator_only is None]
 POLLED = [t for t in TRANSCRIPTS if t.name.startswith("dle_eot_")]
@@ -46,6 +57,7 @@ class Replay:
     def __init__(self) -> None:
         self._demux = Demultiplexer()
         self._query: Query | None = None
+        self._probed = b""
         self.forget()
 
     def forget(self) -> None:
@@ -56,6 +68,7 @@ class Replay:
     def sent(self, data: bytes) -> None:
         assert data.endswith(REQUESTS), f"the driver never sends {data.hex(' ')}"
         self._query = QUERIES.get(data)
+        self._probed = next((token for token in TOKENS if data.endswith(ask_completion(token))), b"")
 
     def received(self, data: bytes) -> None:
         for event in self._demux.feed(data):
@@ -67,6 +80,8 @@ class Replay:
                     self._pushed, self._answers = status.from_asb(frame), {}
                 case Block(header, body):
                     assert header in BLOCK_HEADERS
+                    if self._probed:
+                        assert (header, body) == (BLOCK_PROCESS, bytes((PROCESS_DONE,)) + self._probed)
                     self._blocks[f"{header:02x}"] = body.hex()
                 case _:
                     pytest.fail(f"not understood: {event}")

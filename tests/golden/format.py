@@ -124,7 +124,7 @@ def _value(item: str) -> tuple[str, Json]:
         raise ValueError(f"not name:value: {item!r}")
     known = {"true": True, "false": False, "null": None}
     if "." in name:
-        return name, text
+        return name, known.get(text, text)
     if text not in known:
         raise ValueError(f"a condition is true, false or null: {item!r}")
     return name, known[text]

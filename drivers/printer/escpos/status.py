@@ -79,8 +79,8 @@ def from_answers(answers: Mapping[Query, int]) -> Reading:
         return None if query not in answers else bool(answers[query] & mask)
 
     paper_end = bit(Query.ROLL_PAPER, RollPaper.END)
-    if paper_end is None and bit(Query.OFFLINE_CAUSE, OfflineCause.PAPER_END):
-        paper_end = True
+    if paper_end is None:
+        paper_end = bit(Query.OFFLINE_CAUSE, OfflineCause.PAPER_END)
     return Reading(
         pin3_high=bit(Query.PRINTER, Printer.PIN3_HIGH),
         offline=bit(Query.PRINTER, Printer.OFFLINE),
