@@ -379,3 +379,15 @@ def test_selftest_of_what_is_broken(settings: str, step: str, verdict: str) -> N
     since_s = bench.clock.monotonic_s()
     assert (step, verdict) in [(s.name, s.verdict) for s in steps(bench, "external")]
     assert bench.clock.monotonic_s() - since_s < 30
+
+
+@pytest.mark.parametrize("profile", ["plain", "epson-tm"])
+def test_selftest_of_a_slow_printer_just_started(profile: str) -> None:
+    bench = Bench(settings=("fault=slow:0.3",), profile=profile)
+    assert {s.verdict for s in steps(bench, "external")} == {"passed"}
+
+
+def test_selftest_fails_no_printer_for_a_probe_it_never_answered() -> None:
+    bench = Bench(settings=("answers=eot", "unknown=swallow"))
+    done = {s.name: s.verdict for s in steps(bench, "external")}
+    assert (done["print"], done["completion"], done["status after"]) == ("passed", "untested", "passed")

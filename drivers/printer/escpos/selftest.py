@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from drivers.api import Deadline, Level, Occasion, Setup, Step
 from drivers.errors import LinkError
 from drivers.printer.escpos import status
+from drivers.printer.escpos.belief import NEEDED
 from drivers.printer.escpos.chores import Completion, Inventory
-from drivers.printer.escpos.consts import Recovery
+from drivers.printer.escpos.consts import Query, Recovery
 from drivers.printer.escpos.conversation import Conversation
 from drivers.printer.escpos.profiles import PROFILES
 from drivers.printer.escpos.slip import slip
@@ -36,7 +37,7 @@ class Selftest:
 
     def run(self, level: Level, occasion: Occasion, deadline: Deadline) -> Iterator[Step]:
         """The steps, each as it is done; ends within the deadline."""
-        outcome = self.attempt(deadline.within(3 * self.setup.reply_s + 1.0))
+        outcome = self.attempt(self._look(deadline))
         yield self._answer(outcome)
         if outcome is not Outcome.ANSWERED:
             return
@@ -97,7 +98,7 @@ class Selftest:
             self.talk.send(recover(Recovery.RESTART_LINE), deadline.within(self.setup.reply_s))
         except LinkError as error:
             return Step("recovery", "failed", str(error))
-        self.attempt(deadline.within(3 * self.setup.reply_s + 1.0))
+        self.attempt(self._look(deadline))
         if self._recoverable():
             return Step("recovery", "failed", "DLE ENQ 1 did not end the error; remove what blocks it first")
         return Step("recovery", "passed", "DLE ENQ 1 ended the error")
@@ -130,7 +131,7 @@ class Selftest:
         except LinkError as error:
             yield Step("print", "failed", str(error))
             return
-        outcome = self.attempt(deadline.within(3 * self.setup.reply_s + 1.0))
+        outcome = self.attempt(self._look(deadline))
         yield (
             self._status("status after")
             if outcome is Outcome.ANSWERED
@@ -147,7 +148,13 @@ class Selftest:
         self.talk.pump(deadline, lambda: self.completion.stalled is False)
         if self.completion.stalled is False:
             return Step("completion", "passed", "everything sent was printed")
+        if not self.completion.learned.supported(self.completion.NAME):
+            return Step("completion", "untested", "the printer never answered the completion probe")
         return Step("completion", "failed", "the printer took the slip and did not finish printing it")
+
+    def _look(self, deadline: Deadline) -> Deadline:
+        """Time to ask for a status until it is believed, each answer coming at its last moment."""
+        return deadline.within(NEEDED * len(Query) * self.setup.reply_s)
 
     def _now_s(self) -> float:
         return self.setup.clock.monotonic_s()
