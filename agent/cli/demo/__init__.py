@@ -54,7 +54,7 @@ def demo(scenario: Path | None, for_s: float | None, *, as_json: bool) -> None:
     except BadScenario as wrong:
         click.echo(f"tillwatch: {wrong}", err=True)
         sys.exit(USAGE)
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    _end_on_signals()
     show: Show = _show_json if as_json else _show_live if sys.stdout.isatty() else _show_lines
     try:
         with tempfile.TemporaryDirectory(prefix="tillwatch-demo-") as folder, Stage(Path(folder)) as stage:
@@ -65,6 +65,13 @@ def demo(scenario: Path | None, for_s: float | None, *, as_json: bool) -> None:
     except KeyboardInterrupt:
         pass
     sys.exit(FINE)
+
+
+def _end_on_signals() -> None:
+    """SIGTERM, and the terminal's end, end the demo as Ctrl-C does: nothing is left behind."""
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) is not signal.SIG_IGN:  # nohup asked to outlive the terminal
+            signal.signal(number, signal.default_int_handler)
 
 
 def _play(stage: Stage, play: Play, for_s: float | None, show: Show) -> None:
@@ -115,6 +122,7 @@ def _show_lines(_stage: Stage, play: Play, inbox: queue.Queue[Message], over: Ca
         click.echo(flow_line(message).plain)
 
     _drain(inbox, turn, take)
+    click.echo("-- what a new subscriber gets (● retained)")
     return take
 
 
@@ -128,8 +136,9 @@ def _show_live(stage: Stage, play: Play, inbox: queue.Queue[Message], over: Call
 
         def turn() -> bool:
             play.turn(picture.tell)
-            live.update(render(picture, broker=f"{stage.broker_name} on {stage.port}"), refresh=True)
-            return over()
+            broker = f"{stage.broker_name} on {stage.port}"
+            live.update(render(picture, broker=broker, columns=live.console.width), refresh=True)
+            return over() or not sys.stdout.isatty()  # a terminal that is gone sends no signal through su
 
         _drain(inbox, turn, picture.take)
 

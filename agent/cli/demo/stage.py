@@ -98,7 +98,9 @@ class Stage:
     def _await(self, name: str, ready: Callable[[], bool]) -> None:
         ends_s = time.monotonic() + START_S
         while not ready():
-            if self.failed() or time.monotonic() > ends_s:
+            if self.failed():
+                raise NoStage(f"the {name} did not start: {self.log_tail(name)}")
+            if time.monotonic() > ends_s:
                 raise NoStage(f"the {name} did not start within {START_S:.0f} s: {self.log_tail(name)}")
             time.sleep(LOOK_S)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import collections
 import time
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 from rich.console import Group, RenderableType
@@ -24,6 +25,8 @@ FLOW_LINES = 200
 STORY_LINES = 12
 PAST_FAULTS = 4
 MIDDLE_LINES = 11
+NARROW_COLUMNS = 150  #: below this, devices and faults stand one above the other
+NARROW_LINES = 6  #: of each of the two then: a plain terminal of 24 lines shows all four panels
 
 
 @dataclass(slots=True)
@@ -98,19 +101,24 @@ def lit_conditions(device: dict[str, Any]) -> list[str]:
     return [kind for kind, condition in device.get("conditions", {}).items() if condition["value"]]
 
 
-def render(picture: Picture, *, broker: str) -> RenderableType:
-    """The whole screen."""
+def render(picture: Picture, *, broker: str, columns: int) -> RenderableType:
+    """The whole screen, for a terminal of so many columns."""
     page = Layout()
+    narrow = columns < NARROW_COLUMNS
     page.split_column(
         Layout(_head(picture, broker), size=3),
-        Layout(name="middle", size=MIDDLE_LINES),
+        Layout(name="middle", size=2 * NARROW_LINES if narrow else MIDDLE_LINES),
         Layout(name="flow", ratio=1),
     )
-    page["middle"].split_row(Layout(_devices(picture), ratio=3), Layout(_faults(picture), ratio=2))
+    split = page["middle"].split_column if narrow else page["middle"].split_row
+    split(
+        Layout(_devices(picture), ratio=1 if narrow else 3),
+        Layout(_faults(picture), ratio=1 if narrow else 2),
+    )
     rows = list(picture.flow)[-30:]
     page["flow"].split_row(
         Layout(
-            Panel(Group(*reversed(rows)), title="messages, newest first  (● retained)", border_style="blue"),
+            Panel(Group(*reversed(rows)), title="messages, newest first", border_style="blue"),
             ratio=3,
         ),
         Layout(
@@ -166,9 +174,14 @@ def _faults(picture: Picture) -> Panel:
         table.add_column(heading)
     for fault in picture.health.get("faults", []):
         table.add_row(
-            Text(fault["fault"], style="bold red"), fault["severity"], fault["raised_at"][11:19], ""
+            Text(fault["fault"], style="bold red"), fault["severity"], _here(fault["raised_at"]), ""
         )
     for fault in picture.past:
-        row = (fault["fault"], fault["severity"], fault["raised_at"][11:19], fault["cleared_at"][11:19])
+        row = (fault["fault"], fault["severity"], _here(fault["raised_at"]), _here(fault["cleared_at"]))
         table.add_row(*(Text(cell, style="bright_black") for cell in row))
     return Panel(table, title="faults", border_style="blue")
+
+
+def _here(at: str) -> str:
+    """A message's UTC moment as this machine's clock on the wall shows it, like all else on the screen."""
+    return f"{datetime.fromisoformat(at).astimezone():%H:%M:%S}"

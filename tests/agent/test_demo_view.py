@@ -1,0 +1,71 @@
+"""What the demo draws: readable on a plain terminal too."""
+
+from __future__ import annotations
+
+import io
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from rich.console import Console
+
+from agent.cli.demo.view import Picture, render
+from agent.uplink.watcher import Message
+
+TERMINAL = "tillwatch/v1/DEMO-0001/"
+OPEN = {"fault": "receipt/paper_near_end", "severity": "minor", "raised_at": "2026-01-01T10:20:30.000Z"}
+PAST = {
+    "type": "fault",
+    "fault": "receipt/error_unrecoverable",
+    "change": "cleared",
+    "severity": "critical",
+    "seq": 2,
+    "raised_at": "2026-01-01T09:20:30.000Z",
+    "cleared_at": "2026-01-01T09:21:31.000Z",
+}
+CONDITIONS = {"paper_near_end": {"value": True}, "cover_open": {"value": False}, "stalled": {"value": None}}
+
+
+@pytest.fixture
+def far_east(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    with monkeypatch.context() as patch:
+        patch.setenv("TZ", "Asia/Shanghai")
+        time.tzset()
+        yield
+    time.tzset()
+
+
+def screen(columns: int, lines: int) -> str:
+    picture = Picture()
+    topics: dict[str, dict[str, Any]] = {
+        "status": {"state": "online", "reason": "started"},
+        "device/host": {"power": "online", "conditions": {}},
+        "device/receipt": {"power": "online", "conditions": CONDITIONS},
+        "health": {"level": "soon", "devices": {"host": "ok", "receipt": "soon"}, "faults": [OPEN]},
+        "event": PAST,
+    }
+    for topic, body in topics.items():
+        picture.take(Message(TERMINAL + topic, retain=False, qos=1, payload=body, received_monotonic_ns=0))
+    picture.tell("the paper roll nears its end")
+    console = Console(width=columns, height=lines, file=io.StringIO(), record=True)
+    console.print(render(picture, broker="mosquitto on 1883", columns=columns), height=lines)
+    return console.export_text()
+
+
+@pytest.mark.usefixtures("far_east")
+@pytest.mark.parametrize(("columns", "lines"), [(80, 24), (100, 30), (149, 40), (150, 40)])
+def test_names_and_times_are_whole_on_any_usual_terminal(columns: int, lines: int) -> None:
+    shown = screen(columns, lines)
+    for whole in (
+        "SOON",
+        "receipt/paper_near_end",
+        "receipt/error_unrecoverable",
+        "18:20:30",
+        "17:21:31",
+        "minor",
+        "stalled?",
+        "#2",
+        "the paper roll",
+    ):
+        assert whole in shown, shown
