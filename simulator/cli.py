@@ -15,7 +15,9 @@ import click
 from simulator.control import ControlError, tell
 from simulator.counter import BROKER, Counter
 from simulator.devices.device import BadSetting
+from simulator.devices.models import MODELS
 from simulator.doors.door import DoorError
+from simulator.faults import FAULTS
 from simulator.loop import Loop
 from simulator.scenario import BadScenario
 from simulator.scenario import load as load_scenario
@@ -36,12 +38,26 @@ def stop_on_signals(loop: Loop) -> None:
         signal.signal(number, lambda _number, _frame: loop.stop())
 
 
-@click.group()
+def _settings_there_are() -> str:
+    """Knobs and faults, for `serve --help`; `\\b` keeps click from running the lines together."""
+    groups = {
+        f"Knobs of {name} (the first value is the default):": make().knobs.described()
+        for name, make in MODELS.items()
+    }
+    groups["Faults (@T: begin in T seconds; +D: for D seconds):"] = [
+        f"{form:<13} {does}" for form, does in FAULTS.items()
+    ]
+    return "\n\n".join(
+        "\n".join(("\b", title, *(f"  {line}" for line in lines))) for title, lines in groups.items()
+    )
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 def main() -> None:
     """Simulated devices that speak real bytes over real ttys and sockets."""
 
 
-@main.command()
+@main.command(short_help="Serve one device until stopped.", epilog=_settings_there_are())
 @click.argument("model")
 @click.option(
     "--at",
@@ -104,7 +120,7 @@ def serve(
         loop.close()
 
 
-@main.command("tell")
+@main.command("tell", short_help="Change a running device.")
 @click.argument("socket", type=_PATH)
 @click.argument("settings", nargs=-1, metavar="[KNOB=VALUE|fault=SPEC]...")
 def tell_command(socket: Path, settings: tuple[str, ...]) -> None:
@@ -117,7 +133,7 @@ def tell_command(socket: Path, settings: tuple[str, ...]) -> None:
         fail(error, _UNREACHABLE)
 
 
-@main.command("counter")
+@main.command("counter", short_help="A whole counter below DIR, with a configuration for the daemon.")
 @click.argument("folder", type=_PATH, metavar="DIR")
 @click.option(
     "--broker", default=BROKER, show_default=True, metavar="URL", help="written into the configuration"
@@ -138,7 +154,7 @@ def counter_command(folder: Path, broker: str) -> None:
         loop.close()
 
 
-@main.command("play")
+@main.command("play", short_help="Play a timeline at a counter.")
 @click.argument("scenario", type=_PATH, metavar="SCENARIO.toml")
 @click.option(
     "--dir", "folder", type=_PATH, metavar="DIR", help="a counter's folder; one is served where none runs"

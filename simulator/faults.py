@@ -1,19 +1,7 @@
 """Faults between a device and its door, the same for every model; pure, time as argument.
 
 SPEC is one or more, comma-separated: `NAME[:VALUE][@T][+D]`. T seconds from now it begins (at once), and
-it lasts D seconds (until `none`). One of a name stands at a time: the newest.
-
-    mute            what the device says is lost; it still takes what it is sent and does its work
-    stall           the device answers for its status and does no work
-    slow:S          each answer comes S seconds later
-    drip:S          answers come one byte each S seconds
-    babble          noise: BABBLE_BYTES random bytes each BABBLE_S seconds, between the answers
-    drop:P          each byte, either way, is lost with probability P
-    corrupt:P       each byte, either way, has one random bit flipped with probability P
-    die_mid_frame   half of the next answer comes (of one byte: none of it), then nothing, either way
-    unplug          the data cable is out
-    flap:S          the data cable is out for S seconds, in for S seconds, and so on
-    none            ends them all
+it lasts D seconds (until `none`). One of a name stands at a time: the newest. `FAULTS` says what each does.
 """
 
 from __future__ import annotations
@@ -31,6 +19,20 @@ QUEUED_FRAMES = 4096
 """What waits in the way out at most; a device with more to say overwrites the oldest."""
 BABBLE_BYTES, BABBLE_S = 8, 0.05
 
+FAULTS = {
+    "mute": "what the device says is lost; it still takes what it is sent and does its work",
+    "stall": "the device answers for its status and does no work",
+    "slow:S": "each answer comes S seconds later",
+    "drip:S": "answers come one byte each S seconds",
+    "babble": "noise: random bytes between the answers",
+    "drop:P": "each byte, either way, is lost with probability P",
+    "corrupt:P": "each byte, either way, has one random bit flipped with probability P",
+    "die_mid_frame": "half of the next answer comes (of one byte: none of it), then nothing, either way",
+    "unplug": "the data cable is out",
+    "flap:S": "the data cable is out for S seconds, in for S seconds, and so on",
+    "none": "ends them all",
+}
+"""What can be told, and what it does; `BABBLE_BYTES` and `BABBLE_S` say how much noise."""
 _TAKES: dict[str, str] = {
     "mute": "",
     "stall": "",

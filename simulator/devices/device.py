@@ -30,8 +30,11 @@ class Knob:
     def check(self, value: str) -> str:
         if value in self.values or (self.number and _positive(value)):
             return value
-        choices = " | ".join((*self.values, "NUMBER") if self.number else self.values)
-        raise BadSetting(f"{self.name}={value}: {self.name} can be {choices}")
+        raise BadSetting(f"{self.name}={value}: {self.name} can be {' | '.join(self.choices)}")
+
+    @property
+    def choices(self) -> tuple[str, ...]:
+        return (*self.values, "NUMBER") if self.number else self.values
 
 
 def _positive(text: str) -> bool:
@@ -62,6 +65,10 @@ class Knobs:
 
     def turn(self, name: str, value: str) -> None:
         self._values[name] = self.check(name, value)
+
+    def described(self) -> list[str]:
+        """Each knob and what it can be, in a line."""
+        return [f"{knob.name}={'|'.join(knob.choices)}" for knob in self._knobs.values()]
 
     def standing(self) -> dict[str, str]:
         return dict(self._values)

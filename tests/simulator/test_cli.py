@@ -18,6 +18,8 @@ import pytest
 import serial
 
 from simulator.control import tell
+from simulator.devices import escpos, host
+from simulator.faults import FAULTS, parse
 from tests.brokers import mosquitto_broker
 
 pytestmark = pytest.mark.system
@@ -47,6 +49,17 @@ def until(ready: Callable[[], bool]) -> None:
     while not ready():
         assert time.monotonic() < deadline_s
         time.sleep(0.02)
+
+
+def test_help_lists_every_knob_and_fault() -> None:
+    said = run("serve", "-h").stdout
+    for knob in (*escpos.KNOBS, *host.KNOBS):
+        assert f"  {knob.name}={'|'.join(knob.choices)}\n" in said
+    for form, does in FAULTS.items():
+        assert form in said
+        assert does in said
+        if form != "none":
+            assert parse(form.replace(":S", ":1").replace(":P", ":0.5"))
 
 
 def test_serve_and_tell(tmp_path: Path) -> None:
