@@ -22,7 +22,7 @@ from drivers.api import (
 )
 from drivers.errors import AddressError, TillwatchError
 from drivers.host import vitals
-from drivers.host.judge import KINDS, evidence, judge
+from drivers.host.judge import KINDS, VITALS, evidence, judge
 from drivers.host.vitals import Source, Vitals
 
 FACTS = ("clock_synced", "network_up", "boot_id")
@@ -36,8 +36,7 @@ class HostDriver:
         self._clock = setup.clock
         self._look = look
         self._woken = threading.Event()
-        wall_s = setup.clock.wall_s()
-        self._conditions = {kind: Condition(None, wall_s, "readback") for kind in KINDS}
+        self._conditions = {kind: Condition(None, 0.0, "readback") for kind in KINDS}
         self._last_heard_wall_s: float | None = None
 
     def poll(self, deadline: Deadline) -> Observation:  # noqa: ARG002 - a look takes under a millisecond
@@ -58,10 +57,12 @@ class HostDriver:
             yield Step("vitals", "untested", str(seen.facts.get("trouble", "")))
             return
         verdicts: dict[bool | None, Verdict] = {None: "untested", True: "failed", False: "passed"}
+        known = dict(seen.facts) | dict(seen.statistics)
         for kind, condition in seen.conditions.items():
-            known = seen.evidence.get(kind, {})
-            detail = ", ".join(f"{name} {value}" for name, value in known.items())
-            yield Step(f"not {kind}", verdicts[condition.value], detail)
+            limit = seen.evidence.get(kind, {}).get("limit")
+            reading = str(known.get(VITALS[kind], "not known")).lower()
+            detail = reading if limit is None else f"{reading}; the limit is {limit}"
+            yield Step(VITALS[kind], verdicts[condition.value], detail)
 
     def wake(self) -> None:
         self._woken.set()
@@ -101,7 +102,7 @@ def make(setup: Setup) -> HostDriver:
         return HostDriver(setup, vitals.from_file(Path(where.removeprefix(FILE))))
     if where == "psutil":
         return HostDriver(setup, vitals.machine(disk))
-    raise AddressError(f"vitals = {where!r}: neither psutil nor file:PATH", hint="see [host] in the README")
+    raise AddressError(f"vitals = {where!r}: neither psutil nor file:PATH", hint="change vitals in [host]")
 
 
 SPEC = DriverSpec(

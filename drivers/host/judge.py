@@ -33,7 +33,13 @@ LIMITS: Mapping[str, Limits] = {
     # Small fanless processors throttle from 85 to 100 degrees.
     "overheated": Limits("temperature_c", bad=90.0, good=80.0),
 }
-KINDS = (*LIMITS, "clock_unsynced", "network_down")
+VITALS: Mapping[str, str] = {
+    **{kind: limits.vital for kind, limits in LIMITS.items()},
+    "clock_unsynced": "clock_synced",
+    "network_down": "network_up",
+}
+"""Each kind, and the vital that it is judged by."""
+KINDS = tuple(VITALS)
 
 
 def judge(vitals: Vitals, before: Mapping[str, bool | None]) -> dict[str, bool | None]:

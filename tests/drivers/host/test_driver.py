@@ -106,13 +106,13 @@ def test_its_selftest_changes_nothing_and_gives_a_verdict_each(tmp_path: Path) -
     clock = TurnedClock()
     path = written(tmp_path / "host.json", temperature_c=None, memory_available_pct=2)
     steps = list(host(f"file:{path}", clock).selftest("internal", OCCASION, Deadline.after(clock, 5)))
-    assert {step.name: step.verdict for step in steps} == {
-        "not disk_full": "passed",
-        "not memory_low": "failed",
-        "not overheated": "untested",
-        "not clock_unsynced": "passed",
-        "not network_down": "passed",
-    }
+    assert [(step.name, step.verdict, step.detail) for step in steps] == [
+        ("disk_used_pct", "passed", "40.0"),
+        ("memory_available_pct", "failed", "2.0; the limit is 5.0"),
+        ("temperature_c", "untested", "not known"),
+        ("clock_synced", "passed", "true"),
+        ("network_up", "passed", "true"),
+    ]
     path.unlink()
     (step,) = host(f"file:{path}", clock).selftest("external", OCCASION, Deadline.after(clock, 5))
     assert step.verdict == "untested"
@@ -127,6 +127,16 @@ def test_listening_ends_when_woken_or_at_the_deadline(tmp_path: Path) -> None:
     assert driver.listen(Deadline.after(clock, 30)) is None
     assert time.monotonic() - began_s < 5
     driver.close()
+
+
+def test_what_was_never_known_has_no_moment(tmp_path: Path) -> None:
+    clock = TurnedClock()
+    seen = host(f"file:{written(tmp_path / 'host.json', temperature_c=None)}", clock).poll(
+        Deadline.after(clock, 1)
+    )
+    assert seen.conditions["overheated"].value is None
+    assert seen.conditions["overheated"].wall_s == 0
+    assert seen.conditions["disk_full"].wall_s == clock.wall_s()
 
 
 def test_another_source_is_refused() -> None:
