@@ -26,13 +26,14 @@ from agent.diagnosis.faults import Diagnosis
 from agent.messages import Stamper
 from agent.selftest import SelftestDesk
 from agent.terminal import AGENT, Terminal, Watched
-from agent.uplink.outbox import Batch, Outbox
+from agent.uplink import shelter
+from agent.uplink.outbox import Batch
 from agent.uplink.session import Uplink, UplinkState
 from agent.uplink.writer import Writer
 from agent.watch.memory import DeviceMemory
 from agent.watch.worker import Worker
 from drivers import passive, registry
-from drivers.api import Clock, Driver, Observation, Setup, SystemClock
+from drivers.api import Clock, Driver, Json, Observation, Setup, SystemClock
 from drivers.errors import TillwatchError
 from drivers.link import make as make_link
 from drivers.link.none import NoLink
@@ -43,6 +44,9 @@ TICK_S = 1.0
 INBOX_MOST = 1000
 INBOX_PUT_S = 2.0
 STOP_S = 2.0
+WRITER_STOP_S = 3.0
+LOOK_AGAIN_S = 60.0  #: at a disk that took no writes at the start
+STORAGE_FAILED = "storage_failed"
 MEMORY_PREFIX = "device/"
 
 log = logging.getLogger("tillwatch")
@@ -66,8 +70,6 @@ class Daemon:
         self._boot = boot_id()
         self._uplink_state: UplinkState | None = None
         self._stuck: set[str] = set()
-        state_dir = config.agent.state_dir
-        state_dir.mkdir(parents=True, exist_ok=True)
         self._synced = config.agent.clock == "trusted"
         stamper = Stamper(
             site=config.terminal.site,
@@ -76,10 +78,17 @@ class Daemon:
             up_s=lambda: time.clock_gettime(time.CLOCK_BOOTTIME),
             synced=lambda: self._synced,
         )
-        self._outbox = Outbox(state_dir / OUTBOX_NAME, stamper=stamper)
-        self._writer = Writer(
-            self._outbox, on_trouble=lambda trouble: self._post(lambda: self._storage(trouble))
+        self._stamper = stamper
+        self._outbox_path = config.agent.state_dir / OUTBOX_NAME
+        self._outbox, sheltered = shelter.open_outbox(
+            self._outbox_path, config.agent.runtime_dir / OUTBOX_NAME, stamper=stamper
         )
+        self._sheltered = sheltered.code if sheltered else None
+        self._look_again_s = self._clock.monotonic_s() + LOOK_AGAIN_S
+        self._start_anew = False
+        self._storage_judged = False
+        self._storage_trouble: str | None = None
+        self._writer = Writer(self._outbox)
         self._uplink = Uplink(config, self._outbox, stamper, self._note_uplink)
         diagnosis = Diagnosis(CATALOGUE, self._clock)
         devices = (host_device(config), *config.devices)
@@ -97,7 +106,7 @@ class Daemon:
             config,
             self._workers,
             self._clock,
-            record=lambda event: self._post(lambda: self._terminal.record(event)),
+            record=lambda event: self._writer.submit(Batch([self._outbox.event(event)])),
         )
         self._control = ControlServer(
             config.agent.runtime_dir / SOCKET_NAME,
@@ -106,12 +115,11 @@ class Daemon:
 
     # -- life ----------------------------------------------------------------------------------------
 
-    def run(self) -> None:
-        """Watch until SIGTERM or SIGINT."""
+    def run(self) -> bool:
+        """Watch until SIGTERM or SIGINT. True: start the daemon anew, its disk works again."""
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._on_signal)
         self._terminal.restore(self._outbox.faults())
-        self._storage(None)
         self._writer.start()
         self._uplink.keep({f"device/{device}" for device in self._workers})
         self._uplink.start()
@@ -124,6 +132,7 @@ class Daemon:
             self._turn()
         finally:
             self._close()
+        return self._start_anew
 
     def stop(self) -> None:
         """End `run`; from any thread or a signal."""
@@ -149,7 +158,7 @@ class Daemon:
                 beat_s = self._clock.monotonic_s() + TICK_S
 
     def _beat(self) -> None:
-        """Once a second: mark workers that hang, and tell systemd that this thread lives."""
+        """Once a second: mark workers that hang, judge the storage, tell systemd that this thread lives."""
         for device, worker in self._workers.items():
             hanging = worker.stuck()
             if hanging is None:
@@ -158,6 +167,12 @@ class Daemon:
                 self._stuck.add(device)
                 log.warning("%s: a call into the driver does not come back", device)
                 self._terminal.observe(device, hanging)
+        self._judge_storage(self._sheltered or self._writer.trouble)
+        if self._sheltered and self._clock.monotonic_s() >= self._look_again_s:
+            self._look_again_s = self._clock.monotonic_s() + LOOK_AGAIN_S
+            if shelter.works(self._outbox_path, stamper=self._stamper):
+                log.warning("the disk takes writes again: starting anew on it")
+                self._start_anew = self._stopping = True
         sdnotify.notify("WATCHDOG=1")
 
     def _close(self) -> None:
@@ -170,9 +185,13 @@ class Daemon:
             if not worker.join(max(0.0, ends_s - self._clock.monotonic_s())):
                 log.warning("%s: its driver hangs and is left behind", device)
         self._drain()
-        self._writer.stop()
+        self._writer.stop(WRITER_STOP_S)
         self._uplink.stop("stopping")
+        if self._start_anew:
+            shelter.move_back(self._outbox, self._outbox_path, stamper=self._stamper)
         self._outbox.close()
+        if self._start_anew:
+            shelter.remove(self._config.agent.runtime_dir / OUTBOX_NAME)
         log.info("stopped")
 
     def _drain(self) -> None:
@@ -189,7 +208,7 @@ class Daemon:
         try:
             self._inbox.put(work, timeout=INBOX_PUT_S)
         except queue.Full:
-            # An observation is a whole picture, so the next one makes up for this one.
+            # An observation is a whole picture: the next one makes up for it. A view is asked for again.
             log.warning("the judging thread is behind; a message to it was let go")
 
     def _observed(self, device: str, observation: Observation) -> None:
@@ -200,9 +219,12 @@ class Daemon:
 
         self._post(take)
 
-    def _storage(self, trouble: str | None) -> None:
-        evidence = {"storage_failed": {"detail": trouble}} if trouble else {}
-        self._terminal.judge(AGENT, {"storage_failed": trouble is not None}, evidence)
+    def _judge_storage(self, trouble: str | None) -> None:
+        if self._storage_judged and trouble == self._storage_trouble:
+            return
+        self._storage_judged, self._storage_trouble = True, trouble
+        evidence: dict[str, dict[str, Json]] = {STORAGE_FAILED: {"detail": trouble}} if trouble else {}
+        self._terminal.judge(AGENT, {STORAGE_FAILED: trouble is not None}, evidence)
 
     def _note_uplink(self, state: UplinkState) -> None:
         self._uplink_state = state

@@ -20,7 +20,6 @@ from agent.messages import (
     Health,
     Metric,
     PublishedCondition,
-    SelftestEvent,
     Stamper,
     plain,
     rfc3339,
@@ -112,10 +111,6 @@ class Terminal:
         """Judge conditions of a device, or of the agent itself, which has no device topic."""
         self._diagnosis.observe(device, conditions, evidence)
         self.advance()
-
-    def record(self, event: SelftestEvent) -> None:
-        """Store an event that is no fault."""
-        self._store.submit(Batch(rows=[self._row(event)]))
 
     def restore(self, states: Mapping[str, Json]) -> None:
         """Take up the open faults of the last run; those of devices that are gone are closed."""

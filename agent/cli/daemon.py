@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from agent import logs
-from agent.cli.exits import FINE, REFUSED, USAGE
+from agent.cli.exits import ANEW, FINE, REFUSED, USAGE
 from agent.config_file import ConfigErrors, load
 from agent.daemon import Daemon
 from drivers.errors import TillwatchError
@@ -22,7 +22,7 @@ def main(arguments: Sequence[str]) -> int:
     path, level = arguments
     logs.setup(level)
     try:
-        Daemon(load(Path(path), os.environ)).run()
+        anew = Daemon(load(Path(path), os.environ)).run()
     except ConfigErrors as wrong:  # it was right a moment ago
         print(wrong, file=sys.stderr)
         return USAGE
@@ -30,7 +30,7 @@ def main(arguments: Sequence[str]) -> int:
         hint = getattr(refused, "hint", "")
         print(f"tillwatch: {refused}{f' ({hint})' if hint else ''}", file=sys.stderr)
         return REFUSED
-    return FINE
+    return ANEW if anew else FINE
 
 
 if __name__ == "__main__":

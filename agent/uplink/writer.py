@@ -31,22 +31,21 @@ class _Waiting:
 class Writer:
     """Commits batches in the order they come; each group is what waited while the last one was written.
 
-    `on_trouble` hears what is wrong with the storage in one line, and None when it works again. Meanwhile
-    batches wait in memory, at most `waiting_most`; past that the oldest lose their rows, which have no
-    number yet, so none goes missing. Faults and memory are never lost, only merged.
+    `trouble` is what is wrong with the storage, in one word, or None while it works. Meanwhile batches
+    wait in memory, at most `waiting_most`; past that the oldest lose their rows, which have no number
+    yet, so none goes missing. Faults and memory are never lost, only merged.
     """
 
     def __init__(
         self,
         outbox: Outbox,
         *,
-        on_trouble: Callable[[str | None], None] = lambda _trouble: None,
         waiting_most: int = WAITING_MOST,
         settle_s: float = SETTLE_S,
         retry_s: tuple[float, ...] = RETRY_S,
     ) -> None:
         self._outbox = outbox
-        self._on_trouble = on_trouble
+        self.trouble: str | None = None
         self._waiting_most = waiting_most
         self._settle_s = settle_s
         self._retry_s = retry_s
@@ -162,7 +161,7 @@ class Writer:
             event = self._outbox.event(AgentEvent(agent="storage_failed", detail=error.code))
             with self._changed:
                 self._in_hand.insert(0, _Waiting(prepare(Batch([event])), None))
-            self._on_trouble(error.code)
+            self.trouble = error.code
         self._run_all_thens()
         pause_s = self._retry_s[min(self._failures, len(self._retry_s)) - 1]
         with self._changed:
@@ -178,7 +177,7 @@ class Writer:
         detail = "rows lost" if lost else "nothing lost"
         event = AgentEvent(agent="storage_recovered", detail=detail, count=lost)
         self.submit(Batch([self._outbox.event(event)]))
-        self._on_trouble(None)
+        self.trouble = None
 
     def _let_go_of_oldest(self) -> None:
         oldest, heir = self._waiting.popleft(), self._waiting[0]

@@ -153,16 +153,16 @@ def test_a_follower_that_fails_does_not_stop_the_writer(
 def test_trouble_is_survived_told_once_and_recorded(
     outbox: Fragile, make: Callable[..., Writer], caplog: pytest.LogCaptureFixture
 ) -> None:
-    troubles: list[str | None] = []
     followed: list[str] = []
-    writer = make(on_trouble=troubles.append)
+    writer = make()
     outbox.failure = StorageFull("disk full")
     writer.submit(Batch([outbox.row("a")]), lambda _n: followed.append("a"))
     until(lambda: followed == ["a"])  # the state it explains goes out although it cannot be stored
     writer.submit(Batch([outbox.row("b")]), lambda _n: followed.append("b"))
     assert followed == ["a", "b"]
+    assert writer.trouble == "storage_full"
     outbox.failure = None
-    until(lambda: troubles == ["storage_full", None])
+    until(lambda: writer.trouble is None)
     assert writer.stop()
     assert outbox.details() == ["storage_full", "a", "b", "nothing lost"]
     assert followed == ["a", "b"]
@@ -200,18 +200,16 @@ def test_a_mistake_while_writing_does_not_stop_the_writer(
         monkeypatch.undo()
         raise RuntimeError("a mistake")
 
-    troubles: list[str | None] = []
-    writer = make(on_trouble=troubles.append)
+    writer = make()
     monkeypatch.setattr(outbox, "commit_all", broken)
     writer.submit(Batch([outbox.row("a")]))
-    until(lambda: troubles == ["storage_failed", None])
+    until(lambda: len(outbox.details()) == 3)
     assert writer.stop()
     assert outbox.details() == ["storage_failed", "a", "nothing lost"]
 
 
 def test_a_long_trouble_costs_rows_but_no_fault(outbox: Fragile, make: Callable[..., Writer]) -> None:
-    troubles: list[str | None] = []
-    writer = make(waiting_most=2, on_trouble=troubles.append)
+    writer = make(waiting_most=2)
     outbox.gate.clear()
     writer.submit(Batch([outbox.row("in hand")]))
     assert outbox.entered.wait(SOON_S)
@@ -219,9 +217,9 @@ def test_a_long_trouble_costs_rows_but_no_fault(outbox: Fragile, make: Callable[
         writer.submit(Batch([outbox.row(str(n))], faults={f"f{n}": n, "same": n}, memory={"m": n}))
     outbox.failure = StorageError("I/O error")
     outbox.gate.set()
-    until(lambda: bool(troubles))
+    until(lambda: writer.trouble == "storage_failed")
     outbox.failure = None
-    until(lambda: troubles[-1] is None)
+    until(lambda: writer.trouble is None)
     assert writer.stop()
     assert outbox.details() == ["storage_failed", "in hand", "2", "3", "rows lost"]
     assert outbox.faults() == {"f0": 0, "f1": 1, "f2": 2, "f3": 3, "same": 3}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from agent.messages import SelftestEvent, rfc3339
+from agent.messages import rfc3339
 from agent.watch.worker import stuck_observation
 from tests.fast_forward import CONFIG, Forward
 from tests.harness import Bench
@@ -121,13 +121,6 @@ def test_the_agents_own_fault_colours_health_without_a_device_topic(forward: For
     forward.terminal.judge("agent", {"storage_failed": False}, {})
     forward.run(60)
     assert forward.broker.changes()[-1] == "cleared agent/storage_failed"
-
-
-def test_a_selftest_becomes_an_event(forward: Forward) -> None:
-    forward.terminal.record(
-        SelftestEvent(device="receipt", level="internal", result="passed", steps=[], by="root")
-    )
-    assert forward.broker.on("event")[-1]["type"] == "selftest"
 
 
 def test_the_view_shows_the_latest_of_everything(forward: Forward) -> None:
