@@ -34,7 +34,10 @@ class Tested:
 
     @property
     def result(self) -> str:
-        return result_of(self.steps)
+        """As the agent judges it; and not passed while a question stays without an answer."""
+        said = result_of(self.steps)
+        unanswered = any(step.question for step in self.steps)
+        return "untested" if unanswered and said == "passed" else said
 
 
 @click.command()
@@ -45,7 +48,8 @@ class Tested:
     type=click.Choice(["internal", "external", "interactive"]),
     default="internal",
     show_default=True,
-    help="internal changes nothing; external prints a slip; interactive also asks what only an eye can see.",
+    help="internal changes nothing; external prints a slip; interactive also asks what only an eye can see "
+    "(with --json nobody is asked).",
 )
 @click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout, nothing else.")
 @click.option(
@@ -136,8 +140,14 @@ def _steps_alone(config: Config, devices: list[str], level: Level) -> Iterator[t
 
 
 def _put_question(step: SelftestStep) -> SelftestStep:
-    """The technician's word is the verdict."""
-    yes = click.confirm(f"  {step.question}", default=True)
+    """The technician's word is the verdict; where nobody can be asked, the question stays."""
+    try:
+        yes = click.confirm(f"  {step.question}", default=True)
+    except click.Abort:
+        if sys.stdin.isatty():
+            raise
+        click.echo()
+        return step
     return SelftestStep(
         name=step.name, verdict="passed" if yes else "failed", detail="said by the technician", question=None
     )
