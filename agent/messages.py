@@ -227,8 +227,11 @@ def plain(body: Any) -> Any:
 
 
 def encode(message: dict[str, Json]) -> str:
-    """The JSON text that goes out: compact, order kept; a lone surrogate, no character, is `?`."""
-    text = json.dumps(message, ensure_ascii=False, separators=(",", ":"))
+    """The JSON text that goes out: compact, order kept; a lone surrogate, no character, is `?`.
+
+    Raises TypeError or ValueError for what JSON does not have, such as bytes or NaN.
+    """
+    text = json.dumps(message, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
     return text if text.isascii() else text.encode(errors="replace").decode()
 
 

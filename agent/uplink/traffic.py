@@ -122,7 +122,9 @@ class Traffic:
 
     def metric(self, body: Metric) -> None:
         """Send once, unanswered."""
-        self._publish(self._topics.full(METRIC), self._stamped(body), qos=0, retain=False)
+        payload = self._sound(METRIC, body)
+        if payload is not None:
+            self._publish(self._topics.full(METRIC), payload, qos=0, retain=False)
 
     def pump(self, now_s: float) -> None:
         """Send whatever may be sent now."""
@@ -131,8 +133,9 @@ class Traffic:
             self._send(self._topics.full(STATUS), self._stamped(announcement.body), announcement)
         if self._room() > 0:
             for below, body in self._states.take(now_s, self._room()):
-                topic = self._topics.full(below)
-                self._send(topic, self._stamped(body), _State(topic))
+                topic, payload = self._topics.full(below), self._sound(below, body)
+                if payload is not None:
+                    self._send(topic, payload, _State(topic))
         while self._clears and self._room() > 0:
             topic = self._clears.popleft()
             self._send(topic, "", _State(topic))
@@ -280,6 +283,14 @@ class Traffic:
 
     def _publish(self, topic: str, payload: str, *, qos: int, retain: bool) -> int:
         return self._connection.publish(topic, payload, qos=qos, retain=retain)
+
+    def _sound(self, below: str, body: Body) -> str | None:
+        """The payload; None, and a line in the log, where a driver told what JSON does not have."""
+        try:
+            return self._stamped(body)
+        except (TypeError, ValueError) as wrong:
+            log.error("%s is not published: %s", below, wrong)
+            return None
 
     def _stamped(self, body: Body) -> str:
         return encode(self._stamper.stamp(body, as_of=self._outbox.last_seq))

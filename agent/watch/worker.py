@@ -54,6 +54,7 @@ class Worker:
         self._log = logging.getLogger(f"tillwatch.device.{device}")
         self._due_s = clock.monotonic_s()
         self._last: Observation | None = None
+        self._broke = ""
         self.step_ends_s = clock.monotonic_s() + self._poll_deadline_s
 
     # -- the work, in the worker's own thread (or a test's) ------------------------------------
@@ -64,12 +65,15 @@ class Worker:
             self._step()
             self._after_step()
         except Exception as broke:  # noqa: BLE001 - a driver may come from anywhere; its bug must not end the watch
-            self._log.exception("the driver broke and is built anew in %.0f s", REBUILD_S)
+            why = f"{type(broke).__name__}: {broke}"
+            if why != self._broke:  # the same again and again is told once
+                self._log.exception("the driver broke and is built anew each %.0f s", REBUILD_S)
+            self._broke = why
             self.close()
             now_s = self._clock.monotonic_s()
             self._due_s = now_s + REBUILD_S
             self.step_ends_s = self._due_s + self._poll_deadline_s
-            self._report(stuck_observation(self._last, self._clock, f"{type(broke).__name__}: {broke}"))
+            self._report(stuck_observation(self._last, self._clock, why))
             self._stop.wait(REBUILD_S)
 
     def _step(self) -> None:
@@ -92,6 +96,7 @@ class Worker:
             self._due_s += (missed + 1) * self._poll_s
             self.step_ends_s = now_s + self._poll_deadline_s
             self._report(driver.poll(Deadline.after(self._clock, self._poll_deadline_s)))
+            self._broke = ""
         else:
             self.step_ends_s = self._due_s + self._poll_deadline_s
             heard = driver.listen(Deadline(self._clock, self._due_s))

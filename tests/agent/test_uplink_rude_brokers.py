@@ -457,3 +457,16 @@ def echo_status(peer: Peer) -> None:
         if packet.kind == PUBLISH and b"/status" in packet.body:
             topic = b"tillwatch/v1/T-1/status"
             peer.send(PUBLISH, len(topic).to_bytes(2, "big") + topic + b"\0" + b"{}")
+
+
+def test_a_state_that_is_no_json_is_told_and_the_rest_goes_on(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    with FakeBroker(Peer.serve) as broker, Rig(tmp_path, broker.port) as rig:
+        until(rig.connected)
+        rig.state("device/bad", float("nan"))
+        rig.state("device/good", 1.0)
+        rig.put("a")
+        until(rig.drained)
+        assert "device/bad is not published" in caplog.text
+        assert rig.uplink.state.connected

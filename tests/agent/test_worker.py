@@ -209,3 +209,19 @@ def test_what_follows_a_step_may_break_without_ending_the_watch() -> None:
     bench.worker.step()
     assert bench.seen[-1].conditions["driver_stuck"].value is True
     assert bench.driver.closed == 1
+
+
+def test_a_driver_that_breaks_the_same_way_again_is_told_once(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    bench = Bench()
+    monkeypatch.setattr(bench.worker._stop, "wait", bench.clock.advance)
+    bench.driver.breaks = RuntimeError("our bug")
+    bench.steps(3)
+    assert caplog.text.count("the driver broke") == 1
+    bench.driver.breaks = None
+    bench.steps(2)
+    bench.driver.breaks = RuntimeError("our bug")
+    bench.clock.advance(2.0)
+    bench.worker.step()
+    assert caplog.text.count("the driver broke") == 2
