@@ -12,7 +12,7 @@ from pathlib import Path
 
 from agent import logs
 from agent.cli.exits import ANEW, FINE, REFUSED, USAGE
-from agent.config_file import ConfigErrors, load
+from agent.config.file import ConfigErrors, load
 from agent.daemon import Daemon
 from drivers.errors import TillwatchError
 

@@ -11,7 +11,7 @@ import click
 
 from agent.cli.exits import USAGE
 from agent.config import Config
-from agent.config_file import ConfigErrors, load
+from agent.config.file import ConfigErrors, load
 
 DEFAULT_CONFIG = Path("/etc/tillwatch/tillwatch.toml")
 

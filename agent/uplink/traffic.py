@@ -289,7 +289,7 @@ class Traffic:
         try:
             return self._stamped(body)
         except (TypeError, ValueError) as wrong:
-            log.error("%s is not published: %s", below, wrong)
+            log.warning("%s is not published: %s", below, wrong)
             return None
 
     def _stamped(self, body: Body) -> str:

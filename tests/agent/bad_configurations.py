@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from agent.config_file import MAX_BYTES
+from agent.config.file import MAX_BYTES
 
 TOP = 'config_version = 1\n[terminal]\nid = "T-0001"\n'
 MQTT = '[mqtt]\nurl = "mqtt://broker.example"\n'

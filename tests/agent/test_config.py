@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agent.config import Agent, Config, Device, Host, Mqtt, Terminal
-from agent.config_file import load
-from agent.config_tables import ConfigErrors
+from agent.config.file import load
+from agent.config.tables import ConfigErrors
 from drivers import registry
 from drivers.api import Driver, DriverSpec, Setup
 from drivers.errors import UnknownDriver

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from agent.config_file import load
+from agent.config.file import load
 
 pytestmark = pytest.mark.system
 

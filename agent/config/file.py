@@ -8,9 +8,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from agent import config_values as values
-from agent.config import Agent, Config, Device, Host, Mqtt, Terminal
-from agent.config_tables import (
+from agent.config import Agent, Config, Device, Host, Mqtt, Terminal, values
+from agent.config.tables import (
     ConfigError,
     ConfigErrors,
     Field,

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from agent.config_values import Reader
+from agent.config.values import Reader
 
 
 @dataclass(frozen=True, slots=True)
