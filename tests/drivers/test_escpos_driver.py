@@ -271,6 +271,27 @@ def test_stalled_is_seen_and_cleared() -> None:
     assert raised(bench.run(5)[-1]) == set()
 
 
+def test_a_printer_stalled_for_half_a_day_is_not_filled_up_and_is_seen_to_stall_again() -> None:
+    bench = Bench()
+    bench.run(30)
+    for _ in range(2):
+        bench.tell("fault=stall")
+        bench.run(90)
+        assert {frozenset(raised(o)) for o in bench.run(43200)} == {frozenset({"stalled"})}
+        waiting = bench.served.state()["waiting_bytes"]
+        assert isinstance(waiting, int)
+        assert waiting < 512
+        bench.tell("fault=none")
+        assert raised(bench.run(70)[-1]) == set()
+
+
+def test_a_printer_slower_than_its_deadline_is_waited_for_before_hanging_up() -> None:
+    bench = Bench(("fault=slow:0.7",), profile="plain", flavour="tcp", hold=False)
+    seen = bench.run(300)
+    assert not any(raised(o) for o in seen)
+    assert seen[-1].power is Power.ONLINE
+
+
 def test_a_printer_out_of_paper_has_not_stalled() -> None:
     bench = Bench()
     bench.run(5)

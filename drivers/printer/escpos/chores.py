@@ -18,6 +18,7 @@ from drivers.printer.escpos.wire import ask_completion, ask_counter, ask_info
 IDENTITY_EACH_S = 86400.0
 COUNTERS_EACH_S = 3600.0
 PROBE_EACH_S = 60.0
+PROBE_STALLED_EACH_S = 3600.0  #: the probes that wait in it will tell; more of them would fill its buffer
 PROBE_ANSWER_S = 10.0
 PROBES = 3  #: unanswered in a row, with nothing else lost meanwhile, and the printer has stalled
 
@@ -115,10 +116,12 @@ class Completion:
     def lost(self) -> None:
         """Something else was lost on the way, so a probe may be too: ask again, and count anew."""
         self._tokens.clear()
+        if self.stalled:
+            self.hurry()
 
     def forget(self) -> None:
         """The power or the link went."""
-        self._tokens.clear()
+        self.lost()
         self.stalled = None
 
     def due(self, now_s: float) -> bytes | None:
@@ -127,8 +130,9 @@ class Completion:
             return None
         self._count = (self._count + 1) % 10_000
         self._tokens.append(b"%04d" % self._count)
+        del self._tokens[:-PROBES]
         self._waiting_since_s = now_s
-        self._due_s = now_s + PROBE_EACH_S
+        self._due_s = now_s + (PROBE_STALLED_EACH_S if self.stalled else PROBE_EACH_S)
         return ask_completion(self._tokens[-1])
 
     def hurry(self) -> None:
@@ -138,7 +142,7 @@ class Completion:
     def answered(self, body: bytes) -> None:
         """A process block came; it counts if it answers one of the probes on their way."""
         if body[:1] == bytes((PROCESS_DONE,)) and body[1:] in self._tokens:
-            self._tokens.clear()
+            self.lost()
             self.stalled = False
             self.learned.answered(self.NAME)
 
@@ -154,6 +158,6 @@ class Completion:
                 self._tokens.clear()
             elif len(self._tokens) < PROBES:
                 self._due_s = now_s
-            else:
+            elif not self.stalled:
                 self.stalled = True
-                self._tokens.pop(0)
+                self._due_s = now_s + PROBE_STALLED_EACH_S

@@ -20,7 +20,6 @@ TAIL_MASK, TAIL_BITS = 0x90, 0x00  # 0xx0xxxx: its other bytes, and one-byte ans
 ASB_BYTES = 4  # T88 p318
 
 BLOCK_HEADERS = bytes((0x5F, 0x3D, 0x3B, 0x37))  # J2000 p469; each ends with NUL
-BLOCK_INFO = 0x5F  # GS I, GS g 2
 BLOCK_PROCESS = 0x37  # GS ( H, and others
 PROCESS_DONE = 0x22  # second byte of GS ( H's answer, CH
 BLOCK_MOST = 128  # more than any documented answer holds (80 characters)
@@ -40,17 +39,13 @@ class Printer(enum.IntFlag):
 
     PIN3_HIGH = 0x04
     OFFLINE = 0x08
-    AWAITS_RECOVERY = 0x20
-    FEED_BUTTON = 0x40
 
 
 class OfflineCause(enum.IntFlag):
     """Answer to DLE EOT 2. T88 p307."""
 
     COVER_OPEN = 0x04
-    FEEDING = 0x08
     PAPER_END = 0x20
-    ERROR = 0x40
 
 
 class ErrorCause(enum.IntFlag):
@@ -75,14 +70,11 @@ class Asb1(enum.IntFlag):
     PIN3_HIGH = 0x04
     OFFLINE = 0x08
     COVER_OPEN = 0x20
-    FEEDING = 0x40
 
 
 class Asb2(enum.IntFlag):
     """Second byte. T88 p320."""
 
-    AWAITS_RECOVERY = 0x01
-    FEED_BUTTON = 0x02
     RECOVERABLE = 0x04
     CUTTER = 0x08
     UNRECOVERABLE = 0x20
@@ -99,12 +91,10 @@ class Asb3(enum.IntFlag):
 class AsbItem(enum.IntFlag):
     """GS a n: what is to be reported by itself. T88 p318."""
 
-    NOTHING = 0x00
     DRAWER = 0x01
     ONLINE = 0x02
     ERROR = 0x04
     ROLL_PAPER = 0x08
-    PANEL = 0x40
 
 
 class Info(enum.IntEnum):
@@ -120,7 +110,6 @@ class Counter(enum.IntEnum):
     """GS g 2: maintenance counters that cannot be reset. T81 p116, T88 p476."""
 
     LINES_FED = 148
-    HEAD_ENERGISED = 149
     CUTS = 178
     HOURS = 198
 

@@ -20,7 +20,8 @@ from drivers.silence import Outcome
 ASB = "asb"
 ASB_ITEMS = AsbItem.DRAWER | AsbItem.ONLINE | AsbItem.ERROR | AsbItem.ROLL_PAPER
 ROUNDS = 8  #: in one poll or after one push, so that a line that babbles ends it too
-ASB_AGAIN_S = 10.0  #: until what was not obeyed is sent again: a stalled printer must not be filled with it
+ASB_AGAIN_S = 10.0  #: until what was not obeyed is sent again, and twice as long at each further time:
+ASB_AGAIN_MOST_S = 600.0  #: a stalled printer must not be filled with it
 STALE_READS = 16  #: of what waits before a poll; a device that sends more than that is babbling
 
 
@@ -37,7 +38,7 @@ class Conversation:
         self._asb_allowed = asb and setup.link.held
         self._on_process = on_process
         self._demux = Demultiplexer()
-        self.round = Round(learned, setup.reply_s)
+        self.round = Round(learned, setup.reply_s, stays_open=setup.link.held)
         self.belief = Belief()
         self._heard = False  # the printer said something valid
         self.noise = False  #: since the last poll began
@@ -51,6 +52,7 @@ class Conversation:
         self._asb_asked_s: float | None = None
         self._asb_waits = False  # armed in vain while offline: it stands in the printer's queue
         self._asb_again_s = -math.inf
+        self._asb_pause_s = ASB_AGAIN_S
         self._block: bytes | None = None
 
     # -- what the driver calls -------------------------------------------------------------------
@@ -62,7 +64,7 @@ class Conversation:
             self.round.forget()  # over TCP, what was asked in one connection may be answered in the next
         self.disarmed()
         self._asb_waits = False
-        self._asb_again_s = -math.inf
+        self._asb_again_s, self._asb_pause_s = -math.inf, ASB_AGAIN_S
 
     def disarmed(self) -> None:
         """Automatic status may have ended without a word."""
@@ -204,7 +206,9 @@ class Conversation:
         believed = self.belief.reading
         self._asb_waits = believed is not None and not believed.idle
         if self._learned.supported(ASB):
-            self._asb_again_s = self._clock.monotonic_s() + ASB_AGAIN_S
+            self._asb_again_s = self._clock.monotonic_s() + self._asb_pause_s
+            if self._learned.supported(name(FIRST)):
+                self._asb_pause_s = min(2 * self._asb_pause_s, ASB_AGAIN_MOST_S)
         elif self._complete and not self._asb_waits:
             self._learned.unanswered(ASB)
 
@@ -270,5 +274,6 @@ class Conversation:
         self._asb_asked_s = None
         self._asb = status.from_asb(frame)
         self.raw["asb"] = frame.hex(" ")
+        self._asb_pause_s = ASB_AGAIN_S
         self._learned.answered(ASB)
         self._weigh(self._asb, ASKED if asked else PUSHED)

@@ -70,6 +70,7 @@ class Round:
 
     learned: Learned
     reply_s: float
+    stays_open: bool = True  #: the link between polls, so that a late answer can still be heard then
     losses: int = 0  #: how often something must have been lost on the way
     _rest: list[Query] = field(default_factory=list)
     _open: _Question | None = None
@@ -181,11 +182,12 @@ class Round:
         question = self._open
         if question is None or question.last_s is None or question.answered:
             return False
-        return (
-            now_s >= self._hold_s
-            and now_s - question.last_s >= self.reply_s
-            and (question.asks >= self._asks_most(question) or self._patience_s > self.reply_s)
-        )
+        all_asked = question.asks >= self._asks_most(question)
+        if now_s < self._hold_s:
+            return False
+        if self.stays_open:
+            return now_s - question.last_s >= self.reply_s and (all_asked or self._patience_s > self.reply_s)
+        return now_s - question.last_s >= self._patience_s and all_asked
 
     def due_s(self, now_s: float) -> float:
         """When `step` or `stuck` will next say something new."""
