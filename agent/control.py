@@ -32,8 +32,13 @@ _CREDENTIALS = struct.Struct("3i")  # struct ucred: pid, uid, gid (unix(7))
 log = logging.getLogger("tillwatch.control")
 
 Answer = Generator[dict[str, Any], None, None]
-Handler = Callable[[dict[str, Any], str], Answer]
-"""(request, who asks) -> lines; closed when whoever asks has gone away."""
+Hear = Callable[[float], dict[str, Any]]
+"""Seconds to wait -> what whoever asks says next; empty if nothing came."""
+Handler = Callable[[dict[str, Any], str, Hear], Answer]
+"""(request, who asks, to hear more) -> lines; closed when whoever asks has gone away.
+
+A line with `question` is answered by a line back.
+"""
 
 
 class ControlServer:
@@ -93,13 +98,13 @@ class ControlServer:
             )
             return
         try:
-            request = json.loads(_read_line(peer))
+            request = json.loads(_read_line(peer, REQUEST_S))
             handler = self._handlers[request["do"]]
         except (ValueError, KeyError, TypeError, RecursionError):
             _send(stream, _failure("bad_request", f"expected one of {', '.join(sorted(self._handlers))}"))
             return
         try:
-            with contextlib.closing(handler(request, who)) as lines:
+            with contextlib.closing(handler(request, who, lambda within_s: _hear(peer, within_s))) as lines:
                 for line in lines:
                     _send(stream, line)
         except TillwatchError as refused:
@@ -108,9 +113,18 @@ class ControlServer:
         _send(stream, {"done": True})
 
 
-def _read_line(peer: socket.socket) -> bytes:
-    """The request, all of it within REQUEST_S, so that nobody holds a place by sending it in drops."""
-    ends_s = time.monotonic() + REQUEST_S
+def _hear(peer: socket.socket, within_s: float) -> dict[str, Any]:
+    """The next thing that whoever asks says; empty if that is nothing, or no object."""
+    try:
+        said = json.loads(_read_line(peer, within_s))
+    except (TimeoutError, ValueError, RecursionError):
+        return {}
+    return said if isinstance(said, dict) else {}
+
+
+def _read_line(peer: socket.socket, within_s: float) -> bytes:
+    """A line, all of it within `within_s`, so that nobody holds a place by sending it in drops."""
+    ends_s = time.monotonic() + within_s
     line = b""
     while not line.endswith(b"\n") and len(line) < REQUEST_BYTES:
         peer.settimeout(max(0.001, ends_s - time.monotonic()))
@@ -195,8 +209,14 @@ def _alive(path: Path) -> bool:
         return True
 
 
-def ask(path: Path, request: dict[str, Any], *, silence_s: float = 30.0) -> Answer:
-    """Ask a running daemon: yields its lines, the last with `done`.
+def ask(
+    path: Path,
+    request: dict[str, Any],
+    *,
+    silence_s: float = 30.0,
+    reply: Callable[[dict[str, Any]], dict[str, Any]] | None = None,
+) -> Answer:
+    """Ask a running daemon: yields its lines, the last with `done`. `reply` answers its questions.
 
     Raises FileNotFoundError or ConnectionRefusedError where no daemon listens, PermissionError
     where the socket may not be opened, TimeoutError after `silence_s` without a line.
@@ -209,6 +229,9 @@ def ask(path: Path, request: dict[str, Any], *, silence_s: float = 30.0) -> Answ
         with client.makefile("rb") as lines:
             for line in lines:
                 answer: dict[str, Any] = json.loads(line)
+                if reply and "question" in answer:
+                    client.sendall(json.dumps(reply(answer)).encode() + b"\n")
+                    continue
                 yield answer
                 if "done" in answer:
                     return

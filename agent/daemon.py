@@ -20,7 +20,7 @@ from typing import Any
 
 from agent import sdnotify
 from agent.config import Config, Device
-from agent.control import SOCKET_NAME, Answer, ControlServer
+from agent.control import SOCKET_NAME, Answer, ControlServer, Hear
 from agent.diagnosis.catalogue import CATALOGUE
 from agent.diagnosis.faults import Diagnosis
 from agent.messages import Stamper
@@ -230,7 +230,7 @@ class Daemon:
         self._uplink_state = state
         sdnotify.notify(f"STATUS=broker: {state.reason}")
 
-    def _status(self, _request: dict[str, Any], _who: str) -> Answer:
+    def _status(self, _request: dict[str, Any], _who: str, _hear: Hear) -> Answer:
         answer: queue.Queue[dict[str, Any]] = queue.Queue(1)
         self._post(lambda: answer.put(self._terminal.view()))
         try:

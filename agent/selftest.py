@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any, get_args
 
 from agent.config import Config
-from agent.control import Answer
+from agent.control import Answer, Hear
 from agent.messages import SelftestEvent, SelftestResult, SelftestStep, plain
 from agent.watch.worker import Worker
 from drivers.api import Clock, Deadline, Driver, Level, Occasion, Step
@@ -17,6 +17,7 @@ from drivers.errors import TillwatchError
 
 LIMIT_S = 30.0
 WAIT_S = LIMIT_S + 15.0  #: a job may wait for a poll and jobs before it
+ANSWER_S = 300.0  #: a technician may take so long to look at a slip
 
 
 class SelftestRefused(TillwatchError):
@@ -40,10 +41,11 @@ class SelftestDesk:
         self._clock = clock
         self._record = record
 
-    def answer(self, request: dict[str, Any], who: str) -> Answer:
+    def answer(self, request: dict[str, Any], who: str, hear: Hear) -> Answer:
         """`{"devices": [...], "level": ...}` -> one line a step, then one line a device's result.
 
-        If whoever asked goes away, the test is recorded all the same; what has not begun by then never does.
+        A `question` is answered with `{"verdict": "passed"|"failed"|"untested"}`; its step follows. If
+        whoever asked goes away, the test is recorded all the same; what has not begun by then never does.
         """
         level: Level = request.get("level", "internal")
         devices = request.get("devices") or list(self._workers)
@@ -55,9 +57,9 @@ class SelftestDesk:
             if device not in self._workers:
                 raise SelftestRefused(f"no device {device!r}; there are {', '.join(self._workers)}")
         for device in dict.fromkeys(devices):
-            yield from self._test(device, level, who)
+            yield from self._test(device, level, who, hear)
 
-    def _test(self, device: str, level: Level, who: str) -> Answer:
+    def _test(self, device: str, level: Level, who: str, hear: Hear) -> Answer:
         told: queue.Queue[Step | None] = queue.Queue()
         given_up = threading.Event()
         occasion = Occasion(self._config.terminal.id, time.strftime("%Y-%m-%d %H:%M:%S"))
@@ -80,9 +82,10 @@ class SelftestDesk:
                 told.put(Step("start", "untested", "too many tests wait already"))
                 told.put(None)
             for step in _until_done(told):
-                line = SelftestStep(
-                    name=step.name, verdict=step.verdict, detail=step.detail, question=step.question
-                )
+                line = published(step)
+                if step.question:
+                    yield {"device": device, "question": step.question}
+                    line = answered(line, hear(ANSWER_S).get("verdict"))
                 steps.append(line)
                 yield {"device": device, "step": plain(line)}
         except GeneratorExit:
@@ -95,9 +98,20 @@ class SelftestDesk:
         yield {"device": device, "result": verdict}
 
 
+def published(step: Step) -> SelftestStep:
+    return SelftestStep(name=step.name, verdict=step.verdict, detail=step.detail, question=step.question)
+
+
+def answered(step: SelftestStep, verdict: object) -> SelftestStep:
+    """The technician's word is the verdict; without one, the question stays open."""
+    if verdict not in ("passed", "failed"):
+        return step
+    return SelftestStep(name=step.name, verdict=verdict, detail="said by the technician")
+
+
 def result_of(steps: list[SelftestStep]) -> SelftestResult:
-    """Failed if any step failed; passed if all that could be judged passed, and any could."""
-    verdicts = {step.verdict for step in steps if step.question is None}
+    """Failed if any step failed; passed if every step passed, and there was one."""
+    verdicts = {step.verdict for step in steps}
     if "failed" in verdicts:
         return "failed"
     return "untested" if "untested" in verdicts or not verdicts else "passed"

@@ -219,7 +219,7 @@ class Terminal:
                 for kind, condition in seen.conditions.items()
             },
             facts=dict(seen.facts),
-            statistics=dict(seen.statistics),
+            statistics=_numbers(seen.statistics),
             last_seen_at=None if seen.last_heard_wall_s is None else rfc3339(seen.last_heard_wall_s),
         )
 
@@ -230,7 +230,7 @@ class Terminal:
 
     def _publish_metric(self) -> None:
         values = {
-            device: dict(watched.last.statistics)
+            device: _numbers(watched.last.statistics)
             for device, watched in self._devices.items()
             if watched.last and watched.last.statistics
         }
@@ -250,6 +250,11 @@ class Terminal:
                 for device, watched in self._devices.items()
             },
         }
+
+
+def _numbers(statistics: Mapping[str, float]) -> dict[str, float]:
+    """Counters as the whole numbers they are."""
+    return {name: int(value) if float(value).is_integer() else value for name, value in statistics.items()}
 
 
 def _differs(new: DeviceReport, old: DeviceReport) -> bool:

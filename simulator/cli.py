@@ -133,10 +133,22 @@ def tell_command(socket: Path, settings: tuple[str, ...]) -> None:
         fail(error, _UNREACHABLE)
 
 
+def _broker_url(_context: click.Context, _option: click.Parameter, url: str | None) -> str | None:
+    """Refused here rather than by the daemon that reads what we write."""
+    if url is not None and not url.startswith(("mqtt://", "mqtts://")):
+        raise click.BadParameter(f"{url}: expected mqtt://HOST[:PORT] or mqtts://HOST[:PORT]")
+    return url
+
+
 @main.command("counter", short_help="A whole counter below DIR, with a configuration for the daemon.")
 @click.argument("folder", type=_PATH, metavar="DIR")
 @click.option(
-    "--broker", default=BROKER, show_default=True, metavar="URL", help="written into the configuration"
+    "--broker",
+    default=BROKER,
+    show_default=True,
+    metavar="URL",
+    callback=_broker_url,
+    help="written into the configuration",
 )
 def counter_command(folder: Path, broker: str) -> None:
     """A whole counter below DIR until stopped; DIR/tillwatch.toml, written last, runs the daemon at it."""
@@ -162,6 +174,7 @@ def counter_command(folder: Path, broker: str) -> None:
 @click.option(
     "--broker",
     metavar="URL",
+    callback=_broker_url,
     help="where expectations are observed; else as the counter's configuration says",
 )
 def play_command(scenario: Path, folder: Path | None, broker: str | None) -> None:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import os
 import socket
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,6 @@ from simulator.loop import Loop
 LINE_BYTES = 1 << 16
 CALLERS = 16
 _SEND_S = 1.0
-_PATH_BYTES = 107
 
 
 class ControlError(Exception):
@@ -29,7 +29,8 @@ def tell(path: Path, settings: Sequence[str], timeout_s: float = 5.0) -> dict[st
     with socket.socket(socket.AF_UNIX) as client:
         client.settimeout(timeout_s)
         try:
-            client.connect(str(path))
+            with _short(path) as address:
+                client.connect(address)
             client.sendall(line)
             while not answer.endswith(b"\n") and (more := client.recv(LINE_BYTES)):
                 answer += more
@@ -41,6 +42,16 @@ def tell(path: Path, settings: Sequence[str], timeout_s: float = 5.0) -> dict[st
     if "error" in state:
         raise BadSetting(state["error"])
     return state
+
+
+@contextmanager
+def _short(path: Path) -> Iterator[str]:
+    """The address of `path`, which may lie deeper than the 108 bytes of a socket address (unix(7))."""
+    folder = os.open(path.parent, os.O_PATH | os.O_DIRECTORY)
+    try:
+        yield f"/proc/self/fd/{folder}/{path.name}"
+    finally:
+        os.close(folder)
 
 
 class ControlSocket:
@@ -62,14 +73,13 @@ class ControlSocket:
     def _listen(self) -> None:
         """Bound beside its place and moved there, so that whoever sees it can connect."""
         if self._path.exists():
-            with socket.socket(socket.AF_UNIX) as probe:
-                if probe.connect_ex(str(self._path)) == 0:
+            with socket.socket(socket.AF_UNIX) as probe, _short(self._path) as address:
+                if probe.connect_ex(address) == 0:
                     raise OSError(0, "another simulator serves there")
         beside = self._path.with_name(f".{self._path.name}.{os.getpid()}")
-        if len(os.fsencode(beside)) > _PATH_BYTES:
-            raise OSError(0, f"a socket's path may have {_PATH_BYTES} bytes and this has more")
         beside.unlink(missing_ok=True)
-        self._listener.bind(str(beside))
+        with _short(beside) as address:
+            self._listener.bind(address)
         self._listener.listen(CALLERS)
         self._listener.setblocking(False)
         beside.replace(self._path)

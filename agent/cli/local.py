@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +14,8 @@ from agent.cli.service import DEFAULT_CONFIG
 from agent.config import Config
 from agent.control import SOCKET_NAME, ask
 
-SERVICE_RUNTIME_DIR = Path(
-    "/run/tillwatch"
-)  #: what systemd/tillwatch.service sets, which a shell does not see
+SERVICE_RUNTIME_DIR = Path("/run/tillwatch")
+"""What systemd/tillwatch.service sets; a technician's shell does not see it."""
 
 
 class NoDaemon(Exception):
@@ -24,12 +23,19 @@ class NoDaemon(Exception):
 
 
 def lines_from_daemon(
-    config: Config, request: dict[str, Any], *, silence_s: float = 30.0
+    config: Config,
+    request: dict[str, Any],
+    *,
+    silence_s: float = 30.0,
+    reply: Callable[[dict[str, Any]], dict[str, Any]] | None = None,
 ) -> Iterator[dict[str, Any]]:
-    """The daemon's answer, line by line. Raises NoDaemon; a refusal is one line and exit 4."""
+    """The daemon's answer, line by line, its questions answered by `reply`.
+
+    Raises NoDaemon; a refusal is one line and exit 4.
+    """
     path = socket_path(config)
     try:
-        for line in ask(path, request, silence_s=silence_s):
+        for line in ask(path, request, silence_s=silence_s, reply=reply):
             if "done" not in line:
                 yield line
             elif not line["done"]:

@@ -6,7 +6,7 @@ import html
 import json
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -17,8 +17,8 @@ from agent.cli.exits import FINE, FOUND, UNTESTED, USAGE
 from agent.cli.local import NoDaemon, lines_from_daemon
 from agent.cli.service import config_option, load_or_exit
 from agent.config import Config
-from agent.messages import SelftestStep, rfc3339
-from agent.selftest import LIMIT_S, WAIT_S, result_of
+from agent.messages import SelftestResult, SelftestStep, rfc3339
+from agent.selftest import LIMIT_S, WAIT_S, answered, published, result_of
 from drivers.api import Deadline, Level, Occasion, SystemClock
 
 MARKS = {"passed": ("✓", "green"), "failed": ("✗", "red"), "untested": ("?", "yellow")}
@@ -74,15 +74,15 @@ def selftest(
         report.touch()  # said now, not after the slip is printed
     started = time.time()
     tested: list[Tested] = []
-    for device, step in _steps(config, list(devices), level):
+    asking = _ask_nobody if as_json else _put_question
+    for device, step in _steps(config, list(devices), level, asking):
         if not tested or tested[-1].device != device:
             tested.append(Tested(device))
             if not as_json:
                 click.echo(click.style(device, bold=True))
-        answered = _put_question(step) if step.question and not as_json else step
-        tested[-1].steps.append(answered)
+        tested[-1].steps.append(step)
         if not as_json:
-            _show(answered)
+            _show(step)
     summary = _summary(config, level, tested, started)
     if as_json:
         click.echo(json.dumps(summary, ensure_ascii=False))
@@ -106,18 +106,27 @@ def _check_names(devices: tuple[str, ...], config: Config) -> None:
             sys.exit(USAGE)
 
 
-def _steps(config: Config, devices: list[str], level: Level) -> Iterator[tuple[str, SelftestStep]]:
+Asking = Callable[[str], SelftestResult]
+Steps = Iterator[tuple[str, SelftestStep]]
+
+
+def _steps(config: Config, devices: list[str], level: Level, asking: Asking) -> Steps:
     """Each step as it ends, from the daemon, or from the devices themselves where none runs."""
     request = {"do": "selftest", "devices": devices, "level": level}
     try:
-        for line in lines_from_daemon(config, request, silence_s=WAIT_S + 5):
+        for line in lines_from_daemon(
+            config,
+            request,
+            silence_s=WAIT_S + 5,
+            reply=lambda line: {"verdict": asking(line["question"])},
+        ):
             if "step" in line:
                 yield line["device"], SelftestStep(**line["step"])
     except NoDaemon:
-        yield from _steps_alone(config, devices, level)
+        yield from _steps_alone(config, devices, level, asking)
 
 
-def _steps_alone(config: Config, devices: list[str], level: Level) -> Iterator[tuple[str, SelftestStep]]:
+def _steps_alone(config: Config, devices: list[str], level: Level, asking: Asking) -> Steps:
     from agent.daemon import boot_id, host_device, make_driver  # noqa: PLC0415 - only where no daemon runs
     from agent.watch.memory import DeviceMemory  # noqa: PLC0415 - same
 
@@ -129,28 +138,25 @@ def _steps_alone(config: Config, devices: list[str], level: Level) -> Iterator[t
         driver = make_driver(device, clock, DeviceMemory(None, boot_id(), device.link))
         try:
             for step in driver.selftest(level, occasion, Deadline.after(clock, LIMIT_S)):
-                yield (
-                    device.id,
-                    SelftestStep(
-                        name=step.name, verdict=step.verdict, detail=step.detail, question=step.question
-                    ),
-                )
+                line = published(step)
+                yield device.id, answered(line, asking(step.question)) if step.question else line
         finally:
             driver.close()
 
 
-def _put_question(step: SelftestStep) -> SelftestStep:
-    """The technician's word is the verdict; where nobody can be asked, the question stays."""
+def _ask_nobody(_question: str) -> SelftestResult:
+    return "untested"
+
+
+def _put_question(question: str) -> SelftestResult:
+    """Ask the technician; untested where nobody can be asked."""
     try:
-        yes = click.confirm(f"  {step.question}", default=True)
+        return "passed" if click.confirm(f"  {question}", default=True) else "failed"
     except click.Abort:
         if sys.stdin.isatty():
             raise
         click.echo()
-        return step
-    return SelftestStep(
-        name=step.name, verdict="passed" if yes else "failed", detail="said by the technician", question=None
-    )
+        return "untested"
 
 
 def _summary(config: Config, level: Level, tested: list[Tested], started: float) -> dict[str, Any]:

@@ -18,7 +18,7 @@ DEFAULT_CONFIG = Path("/etc/tillwatch/tillwatch.toml")
 config_option = click.option(
     "--config",
     "config_path",
-    type=click.Path(path_type=Path),
+    type=click.Path(path_type=Path, readable=False),
     default=DEFAULT_CONFIG,
     show_default=True,
     help="The configuration file.",
@@ -65,7 +65,7 @@ def config() -> None:
 
 
 @config.command()
-@click.argument("file", type=click.Path(path_type=Path), default=DEFAULT_CONFIG)
+@click.argument("file", type=click.Path(path_type=Path, readable=False), default=DEFAULT_CONFIG)
 def check(file: Path) -> None:
     """Report every error in FILE at once: file, key and reason. Exit 2 if there is any."""
     checked = load_or_exit(file)

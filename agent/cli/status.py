@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 import time
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -27,21 +28,27 @@ def status(config_path: Path, *, as_json: bool, watch: bool) -> None:
     """Show what the running daemon sees. Exit 1 while a fault is open, 4 if no daemon answers."""
     config = load_or_exit(config_path)
     while True:
-        view = _ask(config)
+        view, absent = _ask(config)
+        if not watch and view is None:
+            click.echo(f"tillwatch: {absent}", err=True)
+            sys.exit(REFUSED)
         if watch and not as_json:
             click.clear()
-        click.echo(json.dumps(view, ensure_ascii=False) if as_json else text(view))
+        if view is None:
+            click.echo(absent, err=as_json)  # it may be starting anew
+        else:
+            click.echo(json.dumps(view, ensure_ascii=False) if as_json else text(view))
         if not watch:
-            sys.exit(FOUND if (view["health"] or {}).get("faults") else FINE)
+            sys.exit(FOUND if view and (view["health"] or {}).get("faults") else FINE)
         time.sleep(WATCH_S)
 
 
-def _ask(config: Config) -> dict[str, Any]:
+def _ask(config: Config) -> tuple[dict[str, Any] | None, str]:
+    """The view, or why there is none."""
     try:
-        return next(lines_from_daemon(config, {"do": "status"}))
+        return next(lines_from_daemon(config, {"do": "status"})), ""
     except (NoDaemon, StopIteration) as absent:
-        click.echo(f"tillwatch: {absent}", err=True)
-        sys.exit(REFUSED)
+        return None, str(absent)
 
 
 def text(view: dict[str, Any]) -> str:
@@ -59,10 +66,24 @@ def text(view: dict[str, Any]) -> str:
         lines.append(f"  {device:<12} {_level(level)}  {_device(seen)}")
     lines += [
         click.style("  fault    ", fg="red")
-        + f"{fault['fault']} ({fault['severity']}) since {fault['raised_at']}"
+        + f"{fault['fault']} ({fault['severity']}) since {_since(fault['raised_at'])}"
         for fault in health["faults"]
     ]
     return "\n".join(lines)
+
+
+def _since(at: str) -> str:
+    """Local time, and how long ago."""
+    moment = datetime.fromisoformat(at).astimezone()
+    minutes = int((datetime.now(UTC) - moment).total_seconds() // 60)
+    ago = (
+        f"{minutes} min"
+        if minutes < 120
+        else f"{minutes // 60} h"
+        if minutes < 2880
+        else f"{minutes // 1440} d"
+    )
+    return f"{moment:%Y-%m-%d %H:%M:%S} ({ago})"
 
 
 def _device(seen: dict[str, Any] | None) -> str:

@@ -122,7 +122,7 @@ def _parse(path: Path, problems: Problems) -> dict[str, Any]:
         else:
             document = tomllib.loads(raw.decode())
     except FileNotFoundError:
-        problems.add("file", "is not there; name another with --config")
+        problems.add("file", "is not there; name the file to read")
     except OSError as wrong:
         problems.add("file", f"cannot be read: {wrong.strerror}")
     except UnicodeDecodeError as wrong:

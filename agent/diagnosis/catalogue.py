@@ -42,10 +42,12 @@ class Kind:
 # A status bit may flicker while a lid closes or a sensor settles; the contract allows 1 s.
 _BIT_S = (0.5, 1.0)
 
-# What says that a device is gone has waited three deadlines already, so it is raised at once. It
-# must have been well for longer than a flapping plug stays in (up to 2.5 s) before it is cleared, so
-# that one episode is one fault, not a row of them.
+# What says that a device is gone is raised at once: it is seen as such, or has waited three deadlines
+# already. It must have been well for longer than a flapping plug stays in before it is cleared, so that
+# one episode is one fault, not a row of them. Where three deadlines pass first, the device seems well
+# all that time, so that must be longer still.
 _GONE_S = (0.0, 5.0)
+_SILENT_S = (0.0, 10.0)
 
 _UNPLUGGED = ("unplugged",)
 _GONE = ("unplugged", "unreachable", "power_off", "frozen", "silent")
@@ -57,13 +59,13 @@ _KINDS: tuple[tuple[str, Layer, Severity, tuple[float, float], tuple[str, ...], 
     # The way to a device, and silence.
     ("unplugged", "link", "major", _GONE_S, (), "check_cable",
      "the device's node or USB id is gone from the system"),
-    ("unreachable", "link", "major", _GONE_S, _UNPLUGGED, "check_network_device",
+    ("unreachable", "link", "major", _SILENT_S, _UNPLUGGED, "check_network_device",
      "the device's network address does not answer, or refuses"),
-    ("power_off", "device", "major", _GONE_S, _UNPLUGGED, "switch_on",
+    ("power_off", "device", "major", _SILENT_S, _UNPLUGGED, "switch_on",
      "the device has no power: its DSR line, known to be wired, is low"),
-    ("frozen", "device", "major", _GONE_S, _GONE[:3], "power_cycle",
+    ("frozen", "device", "major", _SILENT_S, _GONE[:3], "power_cycle",
      "the device has power and says nothing"),
-    ("silent", "link", "major", _GONE_S, _GONE[:4], "check_power_and_cable",
+    ("silent", "link", "major", _SILENT_S, _GONE[:4], "check_power_and_cable",
      "the device says nothing, and nothing proves that it has power"),
     ("stalled", "device", "major", _GONE_S, _GONE, "power_cycle",
      "the device reports itself well and does no work"),

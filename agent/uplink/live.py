@@ -44,6 +44,8 @@ VERSION_REFUSED = 0x84
 TAKEN_OVER = 0x8E
 RETAIN_REFUSED = 0x9A
 QOS_REFUSED = 0x9B
+PAHO_KNOWS_NOT = "Unspecified error"
+"""What paho says where the broker just hung up."""
 
 log = logging.getLogger("tillwatch.uplink")
 
@@ -236,7 +238,7 @@ class Session:
             return Trouble("taken_over", text)
         if code is not None:
             return Trouble("lost", f"the broker says: {text}")
-        return dial.alert_trouble(text) or Trouble("lost", text)
+        return dial.alert_trouble(text) or Trouble("lost", "" if text == PAHO_KNOWS_NOT else text)
 
     def _judge_status(self, payload: bytes, now_s: float) -> None:
         """Our own status as the broker tells it: a late will or a stranger's word is corrected."""

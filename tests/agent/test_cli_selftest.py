@@ -9,7 +9,10 @@ import pytest
 from click.testing import CliRunner
 
 from agent.cli import selftest
+from agent.config import Config
 from agent.messages import SelftestStep
+from agent.selftest import answered
+from drivers.api import Level
 
 CONFIG = """\
 config_version = 1
@@ -23,10 +26,13 @@ driver = "escpos"
 link = "tcp:127.0.0.1:1"
 access = "exclusive"
 """
-STEPS = [
-    ("receipt", SelftestStep(name="answer", verdict="passed", detail="the printer answers", question=None)),
-    ("receipt", SelftestStep(name="slip", verdict="untested", detail="", question="Is the slip readable?")),
-]
+SLIP = SelftestStep(name="slip", verdict="untested", detail="", question="Is the slip readable?")
+
+
+def steps(_config: Config, _devices: list[str], _level: Level, asking: selftest.Asking) -> selftest.Steps:
+    """A printer that answers, and a question."""
+    yield "receipt", SelftestStep(name="answer", verdict="passed", detail="the printer answers")
+    yield "receipt", answered(SLIP, asking("Is the slip readable?"))
 
 
 @pytest.mark.parametrize(
@@ -48,7 +54,7 @@ def test_a_question_decides(
     exit_code: int,
 ) -> None:
     (config := tmp_path / "tillwatch.toml").write_text(CONFIG)
-    monkeypatch.setattr(selftest, "_steps", lambda *_: iter(STEPS))
+    monkeypatch.setattr(selftest, "_steps", steps)
     report = tmp_path / "report.json"
     done = CliRunner().invoke(
         selftest.selftest,

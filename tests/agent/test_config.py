@@ -235,7 +235,7 @@ def test_no_folder_for_the_state(tmp_path: Path) -> None:
 
 
 def test_a_file_that_is_not_there(tmp_path: Path) -> None:
-    with pytest.raises(ConfigErrors, match=r"absent\.toml: file: is not there; name another with --config"):
+    with pytest.raises(ConfigErrors, match=r"absent\.toml: file: is not there; name the file to read"):
         load(tmp_path / "absent.toml", ENV)
 
 

@@ -17,31 +17,36 @@ from typing import Any
 import pytest
 
 from agent import control
-from agent.control import Answer, ControlServer, ask
+from agent.control import Answer, ControlServer, Hear, ask
 from drivers.errors import HeldByOther, LinkUnusable
 
 pytestmark = pytest.mark.system
 
 
-def count(request: dict[str, Any], who: str) -> Answer:
+def count(request: dict[str, Any], who: str, hear: Hear) -> Answer:
     for number in range(request["to"]):
         yield {"number": number, "who": who}
 
 
-def refuse(request: dict[str, Any], who: str) -> Answer:
+def guess(request: dict[str, Any], who: str, hear: Hear) -> Answer:
+    yield {"question": "which number?"}
+    yield {"heard": hear(request.get("within_s", 5.0))}
+
+
+def refuse(request: dict[str, Any], who: str, hear: Hear) -> Answer:
     if request:
         raise LinkUnusable("not today")
     yield {}
 
 
-def stumble(request: dict[str, Any], who: str) -> Answer:
+def stumble(request: dict[str, Any], who: str, hear: Hear) -> Answer:
     yield {"number": 1 // (len(request) - 1)}
 
 
 @pytest.fixture
 def served(short_path: Path) -> Iterator[Path]:
     path = short_path / "run" / "control.sock"
-    server = ControlServer(path, {"count": count, "refuse": refuse, "stumble": stumble})
+    server = ControlServer(path, {"count": count, "guess": guess, "refuse": refuse, "stumble": stumble})
     server.start()
     yield path
     server.stop()
@@ -77,7 +82,7 @@ def test_a_bad_request_gets_one_answer(served: Path, sent: bytes) -> None:
         with client.makefile("rb") as lines:
             answer = [json.loads(line) for line in lines]
     assert answer == [
-        {"done": False, "code": "bad_request", "detail": "expected one of count, refuse, stumble"}
+        {"done": False, "code": "bad_request", "detail": "expected one of count, guess, refuse, stumble"}
     ]
 
 
@@ -201,7 +206,7 @@ def test_a_failed_accept_is_not_the_last(
 def test_whoever_hangs_up_closes_the_answer(short_path: Path) -> None:
     closed = threading.Event()
 
-    def endless(_request: dict[str, Any], _who: str) -> Answer:
+    def endless(_request: dict[str, Any], _who: str, _hear: Hear) -> Answer:
         try:
             while True:
                 yield {"more": "x" * 4096}
@@ -217,3 +222,27 @@ def test_whoever_hangs_up_closes_the_answer(short_path: Path) -> None:
         assert closed.wait(5)
     finally:
         server.stop()
+
+
+@pytest.mark.parametrize("said", [{"number": 7}, {"number": None}])
+def test_a_question_is_answered_by_a_line_back(served: Path, said: dict[str, Any]) -> None:
+    questions = []
+
+    def reply(line: dict[str, Any]) -> dict[str, Any]:
+        questions.append(line["question"])
+        return said
+
+    assert list(ask(served, {"do": "guess"}, reply=reply)) == [{"heard": said}, {"done": True}]
+    assert questions == ["which number?"]
+
+
+@pytest.mark.parametrize("sent", [b"", b"nonsense\n", b"[7]\n"])
+def test_no_answer_to_a_question_is_an_empty_one(served: Path, sent: bytes) -> None:
+    with socket.socket(socket.AF_UNIX) as client:
+        client.settimeout(5)
+        client.connect(str(served))
+        client.sendall(b'{"do":"guess","within_s":0.2}\n')
+        with client.makefile("rb") as lines:
+            assert b"which number?" in lines.readline()
+            client.sendall(sent)
+            assert json.loads(lines.readline()) == {"heard": {}}

@@ -27,6 +27,7 @@ class TwoSteps:
 
     def __init__(self) -> None:
         self.breaks = False
+        self.asks = False
         self.tested = 0
 
     def poll(self, deadline: Deadline) -> Observation:
@@ -41,6 +42,8 @@ class TwoSteps:
         if self.breaks:
             raise RuntimeError("a bug")
         yield Step("second", "passed")
+        if self.asks:
+            yield Step("third", "untested", question="Is it so?")
 
     def wake(self) -> None: ...
     def close(self) -> None: ...
@@ -78,13 +81,18 @@ class Desk:
         return self.driver
 
 
+def silent(_within_s: float) -> dict[str, object]:
+    """Nobody answers."""
+    return {}
+
+
 @pytest.fixture
 def desk() -> Desk:
     return Desk()
 
 
 def test_steps_then_the_result_and_one_record_even_if_named_twice(desk: Desk) -> None:
-    lines = list(desk.desk.answer({"devices": ["receipt", "receipt"]}, "ann"))
+    lines = list(desk.desk.answer({"devices": ["receipt", "receipt"]}, "ann", silent))
     assert [line["step"]["name"] for line in lines[:-1]] == ["first", "second"]
     assert lines[-1] == {"device": "receipt", "result": "passed"}
     (event,) = desk.recorded
@@ -93,13 +101,13 @@ def test_steps_then_the_result_and_one_record_even_if_named_twice(desk: Desk) ->
 
 def test_a_driver_that_breaks_in_the_middle_has_not_passed(desk: Desk) -> None:
     desk.driver.breaks = True
-    lines = list(desk.desk.answer({"devices": ["receipt"]}, "ann"))
+    lines = list(desk.desk.answer({"devices": ["receipt"]}, "ann", silent))
     assert lines[-1]["result"] == "untested"
     assert "a bug" in desk.recorded[0].steps[-1].detail
 
 
 def test_who_goes_away_in_the_middle_leaves_a_record(desk: Desk) -> None:
-    asked = desk.desk.answer({"devices": ["receipt"], "level": "external"}, "ann")
+    asked = desk.desk.answer({"devices": ["receipt"], "level": "external"}, "ann", silent)
     next(asked)
     asked.close()
     (event,) = desk.recorded
@@ -110,7 +118,7 @@ def test_who_goes_away_in_the_middle_leaves_a_record(desk: Desk) -> None:
 def test_what_nobody_waits_for_any_more_is_not_begun(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("agent.selftest.WAIT_S", 0.01)
     desk.worker.busy = True
-    assert list(desk.desk.answer({"level": "external"}, "ann"))[-1]["result"] == "untested"
+    assert list(desk.desk.answer({"level": "external"}, "ann", silent))[-1]["result"] == "untested"
     desk.worker.step()
     assert desk.driver.tested == 0
 
@@ -119,7 +127,7 @@ def test_too_many_tests_are_not_made_to_wait(desk: Desk) -> None:
     desk.worker.busy = True
     for _ in range(JOBS_MOST):
         desk.worker.submit(lambda _driver: None, limit_s=1.0)
-    lines = list(desk.desk.answer({}, "ann"))
+    lines = list(desk.desk.answer({}, "ann", silent))
     assert "too many" in lines[0]["step"]["detail"]
     assert lines[-1]["result"] == "untested"
 
@@ -130,5 +138,24 @@ def test_too_many_tests_are_not_made_to_wait(desk: Desk) -> None:
 )
 def test_a_request_that_makes_no_sense_is_refused(desk: Desk, request_: dict[str, object]) -> None:
     with pytest.raises(SelftestRefused):
-        next(desk.desk.answer(request_, "ann"))
+        next(desk.desk.answer(request_, "ann", silent))
     assert desk.recorded == []
+
+
+@pytest.mark.parametrize(
+    ("said", "result"),
+    [
+        ({"verdict": "passed"}, "passed"),
+        ({"verdict": "failed"}, "failed"),
+        ({}, "untested"),
+        ({"verdict": 7}, "untested"),
+    ],
+)
+def test_the_technicians_word_is_in_the_record(desk: Desk, said: dict[str, object], result: str) -> None:
+    desk.driver.asks = True
+    lines = list(desk.desk.answer({"level": "interactive"}, "ann", lambda _within_s: said))
+    assert {"device": "receipt", "question": "Is it so?"} in lines
+    assert lines[-1]["result"] == result
+    (event,) = desk.recorded
+    assert event.result == result
+    assert (event.steps[-1].question is None) is (result != "untested")

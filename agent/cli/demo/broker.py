@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
 import importlib.util
 import os
 import shutil
-import signal
 import socket
 import sys
 from pathlib import Path
@@ -31,26 +29,5 @@ def command(folder: Path, port: int) -> list[str] | None:
         )
         return [mosquitto, "-c", str(config)]
     if importlib.util.find_spec("amqtt"):
-        return [sys.executable, "-m", "agent.cli.demo.broker", str(port)]
+        return [sys.executable, "-m", "agent.cli.demo.embedded", str(port)]
     return None
-
-
-async def serve(port: int) -> None:
-    """The embedded broker, until SIGTERM or SIGINT."""
-    from amqtt.broker import Broker  # noqa: PLC0415 - an extra; only this process needs it
-
-    config = {
-        "listeners": {"default": {"type": "tcp", "bind": f"{LOOPBACK}:{port}", "max_connections": 50}},
-        "plugins": {"amqtt.plugins.authentication.AnonymousAuthPlugin": {"allow_anonymous": True}},
-    }
-    broker = Broker(config)
-    stopped = asyncio.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, stopped.set)
-    await broker.start()
-    await stopped.wait()
-    await broker.shutdown()
-
-
-if __name__ == "__main__":
-    asyncio.run(serve(int(sys.argv[1])))

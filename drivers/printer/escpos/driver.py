@@ -12,7 +12,18 @@ import math
 from collections.abc import Iterator
 from types import MappingProxyType
 
-from drivers.api import Condition, Deadline, DriverSpec, Json, Level, Observation, Occasion, Setup, Step
+from drivers.api import (
+    Condition,
+    Deadline,
+    DriverSpec,
+    Json,
+    Level,
+    Observation,
+    Occasion,
+    Setup,
+    Step,
+    VerifiedBy,
+)
 from drivers.errors import Absent, LinkError, LinkLost
 from drivers.learned import Learned
 from drivers.printer.escpos import status
@@ -55,7 +66,7 @@ class EscposDriver:
         self._lost_s = -math.inf
         self._heard_wall_s: float | None = None
         self._read_wall_s = 0.0
-        self._known = {kind: Condition(value=None, wall_s=0.0) for kind in self._kinds}
+        self._known = {kind: Condition(None, 0.0, _verified_by(kind)) for kind in self._kinds}
         self._told: object = None
 
     # -- the contract ------------------------------------------------------------------------------
@@ -83,7 +94,9 @@ class EscposDriver:
         return self._observe() if self._news() else None
 
     def selftest(self, level: Level, occasion: Occasion, deadline: Deadline) -> Iterator[Step]:
-        test = Selftest(self._setup, self._talk, self._inventory, self._completion, self._attempt)
+        test = Selftest(
+            self._setup, self._talk, self._inventory, self._completion, self._attempt, lambda: self._trouble
+        )
         try:
             yield from test.run(level, occasion, deadline)
         finally:
@@ -227,9 +240,9 @@ class EscposDriver:
         for kind, value in values.items():
             if value is not None:
                 known_s = self._read_wall_s if kind in status.CONDITIONS else wall_s
-                self._known[kind] = Condition(value=value, wall_s=known_s)
+                self._known[kind] = Condition(value, known_s, _verified_by(kind))
             else:
-                self._known[kind] = Condition(value=None, wall_s=self._known[kind].wall_s)
+                self._known[kind] = Condition(None, self._known[kind].wall_s, _verified_by(kind))
         self._told = (self._judge.power, values, facts)
         return Observation(
             at_s=self._clock.monotonic_s(),
@@ -254,6 +267,11 @@ class EscposDriver:
         if self._trouble is not None:
             evidence["error"] = str(self._trouble)
         return evidence
+
+
+def _verified_by(kind: str) -> VerifiedBy:
+    """What the printer says of itself is read back from it; the rest is what the way to it shows."""
+    return "readback" if kind in status.CONDITIONS else "transport"
 
 
 SPEC = DriverSpec(

@@ -34,6 +34,7 @@ class Selftest:
     inventory: Inventory
     completion: Completion
     attempt: Callable[[Deadline], Outcome | None]
+    trouble: Callable[[], LinkError | None]
 
     def run(self, level: Level, occasion: Occasion, deadline: Deadline) -> Iterator[Step]:
         """The steps, each as it is done; ends within the deadline."""
@@ -63,9 +64,10 @@ class Selftest:
             return Step("answer", "failed", "what comes is not ESC/POS; check baud rate and parity")
         if outcome in (Outcome.MISSED, None):
             return Step(
-                "answer", "failed", "no answer; check power, cable, and that it is an ESC/POS printer"
+                "answer", "failed", "no answer; check power, cable, baud rate, and that it speaks ESC/POS"
             )
-        return Step("answer", "untested", f"the link is not open: {outcome}")
+        trouble = self.trouble()
+        return Step("answer", "untested", f"{trouble}; {trouble.hint}" if trouble else "the link is not open")
 
     def _status(self, name: str) -> Step:
         reading = self.talk.belief.reading
