@@ -173,6 +173,7 @@ def test_the_driver_recovers_when_the_line_does_and_takes_no_answer_for_another(
     assert values(last)["cover_open"] is False
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("fault", "flavour", "hold", "poll_s"),
     [
@@ -271,6 +272,7 @@ def test_stalled_is_seen_and_cleared() -> None:
     assert raised(bench.run(5)[-1]) == set()
 
 
+@pytest.mark.slow
 def test_a_printer_stalled_for_half_a_day_is_not_filled_up_and_is_seen_to_stall_again() -> None:
     bench = Bench()
     bench.run(30)

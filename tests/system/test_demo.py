@@ -63,7 +63,7 @@ def test_half_a_minute_shows_paper_out_and_back() -> None:
 def test_without_mosquitto_the_embedded_broker_serves(tmp_path: Path) -> None:
     code = (
         "import agent.cli.demo.broker as b; b.shutil.which = lambda *a, **k: None;"
-        "from agent.cli.main import main; main(['demo', '--json', '--for', '30'])"
+        "from agent.cli.main import main; main(['demo', '--json', '--for', '24'])"
     )
     done = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, timeout=100, check=False

@@ -60,7 +60,7 @@ class Weather(threading.Thread):
                 break
             on[kind] = not on[kind]
             self._counter.tell(KNOBS[kind][0 if on[kind] else 1])
-            next_s[kind] += self._random.uniform(0.3, 4.0) if on[kind] else self._random.uniform(4.8, 7.0)
+            next_s[kind] += self._random.uniform(0.3, 6.0) if on[kind] else self._random.uniform(4.8, 7.0)
         self._counter.tell(*(off for _, off in KNOBS.values()))
 
     def end(self) -> None:
@@ -85,7 +85,7 @@ def kill_often(folder: Path, kills: int, seed: int) -> tuple[Counter, Seen, list
                     if chance.random() < 0.8:  # else killed while it starts
                         seen.wait_reports(reports + 1)
                         from_s = time.time()
-                        time.sleep(chance.uniform(0.05, 4.0))
+                        time.sleep(chance.choice((chance.uniform(0.05, 1.0), chance.uniform(2.5, 4.5))))
                         watched.append(Span(from_s, time.time()))
                     else:
                         time.sleep(chance.uniform(0.0, 0.6))
