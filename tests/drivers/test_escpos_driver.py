@@ -146,7 +146,8 @@ def test_automatic_status_lost_without_a_word(how: str) -> None:
     assert first_s(bench.run(4), {"cover_open"}, since_s) < 0.05
 
 
-@pytest.mark.parametrize("seed", [0, *(pytest.param(seed, marks=[pytest.mark.slow]) for seed in (1, 2, 3))])
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(4))
 @pytest.mark.parametrize("profile", ["plain", "epson-tm"])
 def test_an_hour_on_a_corrupting_line_shows_nothing_the_printer_did_not_have(seed: int, profile: str) -> None:
     bench = Bench(seed=seed, profile=profile, settings=("fault=corrupt:0.01",))
@@ -158,7 +159,9 @@ def test_an_hour_on_a_corrupting_line_shows_nothing_the_printer_did_not_have(see
 @pytest.mark.parametrize(
     "fault", ["slow:0.8", "slow:2.5", "drip:1", "drop:0.05", "babble", "die_mid_frame", "mute", "flap:3"]
 )
-@pytest.mark.parametrize("answers", ANSWERS)
+@pytest.mark.parametrize(
+    "answers", ["all", *(pytest.param(kind, marks=[pytest.mark.slow]) for kind in ("eot", "asb"))]
+)
 def test_the_driver_recovers_when_the_line_does_and_takes_no_answer_for_another(
     fault: str, answers: str
 ) -> None:
@@ -214,7 +217,8 @@ def test_slow_from_the_first_word() -> None:
     assert not any(raised(o) for o in bench.run(60))
 
 
-@pytest.mark.parametrize("poll_s", [60, pytest.param(2, marks=[pytest.mark.slow])])
+@pytest.mark.slow
+@pytest.mark.parametrize("poll_s", [60, 2])
 def test_in_a_day_plain_prints_nothing(poll_s: float) -> None:
     bench = Bench(profile="plain", settings=("unknown=print", "answers=eot"), poll_s=poll_s)
     bench.run(86400)
