@@ -19,7 +19,7 @@ test: packages $(VENV)/.dev
 	$(BIN)/pytest -m "not soak" -ra $(ARGS)
 
 unit: $(VENV)/.dev
-	$(BIN)/pytest -m "not system and not slow and not soak" -n 2 $(ARGS)
+	$(BIN)/pytest -m "not system and not slow and not soak" -n 2 --dist worksteal $(ARGS)
 
 check: $(VENV)/.dev
 	$(BIN)/ruff check .
