@@ -193,5 +193,6 @@ class DriverSpec:
     categories: tuple[str, ...]  #: UnifiedPOS: POSPrinter, CashDrawer, LineDisplay...
     links: tuple[str, ...]  #: link schemes it works over: serial, tcp, usb...
     profiles: tuple[str, ...] = ("plain",)
-    options: Mapping[str, type] = field(default_factory=dict)  #: further config keys and types
+    options: Mapping[str, type | tuple[str, ...]] = field(default_factory=dict)
+    """Further config keys, each with its type or the words it may be."""
     make: Maker

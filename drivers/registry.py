@@ -31,7 +31,13 @@ def spec(name: str) -> DriverSpec:
     if name not in table:
         raise UnknownDriver(f"there is no driver {name!r}; there are: {', '.join(sorted(table))}")
     module, _, attribute = table[name].partition(":")
-    found = getattr(import_module(module), attribute)
+    try:
+        found = getattr(import_module(module), attribute, None)
+    except ImportError as error:
+        raise UnknownDriver(
+            f"driver {name!r} cannot be loaded from {table[name]}: {error}",
+            hint="install what its package needs, or remove the package",
+        ) from error
     if not isinstance(found, DriverSpec) or found.name != name:
         raise UnknownDriver(f"{table[name]} is not the DriverSpec of {name!r}; correct its entry point")
     return found

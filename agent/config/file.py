@@ -221,7 +221,10 @@ def _devices(tables: object, problems: Problems) -> list[dict[str, Any]]:
 def _device(table: Mapping[str, Any], prefix: str, problems: Problems) -> dict[str, Any]:
     device = read_fields(table, prefix, _DEVICE, problems)
     spec = _spec(device.get("driver"), prefix, problems)
-    options = {name: Field(values.of_type(kind)) for name, kind in (spec.options if spec else {}).items()}
+    options = {
+        name: Field(values.one_of(*kind) if isinstance(kind, tuple) else values.of_type(kind))
+        for name, kind in (spec.options if spec else {}).items()
+    }
     if spec or "driver" not in device:
         # Which further keys there are, only the driver knows; an unknown driver is error enough.
         refuse_unknown(table, prefix, (*_DEVICE, *options), problems)

@@ -28,7 +28,7 @@ LAMP_SPEC = DriverSpec(
     categories=("Lights",),
     links=("tcp",),
     profiles=("plain", "bright"),
-    options={"colour": str, "limit": int, "factor": float, "blinks": bool},
+    options={"mood": ("calm", "merry"), "colour": str, "limit": int, "factor": float, "blinks": bool},
     make=_make,
 )
 

@@ -42,3 +42,12 @@ def test_a_duplicate_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
         registry.spec("escpos")
     with pytest.raises(UnknownDriver, match="elsewhere:SPEC"):
         registry.names()
+
+
+@pytest.mark.parametrize("where", ["a_package_that_is_not_there:SPEC", "drivers.errors:NOTHING"])
+def test_a_driver_that_cannot_be_loaded_is_one_clear_error(
+    monkeypatch: pytest.MonkeyPatch, where: str
+) -> None:
+    with_entry_points(monkeypatch, ("other", where))
+    with pytest.raises(UnknownDriver, match="'other'"):
+        registry.spec("other")

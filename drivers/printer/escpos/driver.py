@@ -279,6 +279,6 @@ SPEC = DriverSpec(
     categories=("POSPrinter", "CashDrawer"),
     links=("serial", "tcp"),
     profiles=tuple(PROFILES),
-    options={"drawer_open_level": str},
+    options={"drawer_open_level": ("high", "low")},
     make=EscposDriver,
 )
