@@ -27,7 +27,7 @@ check: $(VENV)/.dev
 	$(BIN)/mypy
 
 # Every branch of what must not be wrong: codecs, judgement, storage.
-COVERED := drivers/*/wire.py,drivers/*/*/wire.py,agent/diagnosis/*,agent/uplink/outbox.py,agent/uplink/transaction.py,agent/uplink/books.py,agent/uplink/rows.py,agent/uplink/storage.py,agent/uplink/writer.py
+COVERED := drivers/*/wire.py,drivers/*/*/wire.py,agent/diagnosis/*,agent/outbox/*
 coverage: $(VENV)/.dev
 	$(BIN)/coverage run -m pytest -m "not system and not slow and not soak" tests/agent tests/drivers $(ARGS)
 	$(BIN)/coverage report --include='$(COVERED)' --fail-under=100

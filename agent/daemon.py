@@ -24,12 +24,12 @@ from agent.control import SOCKET_NAME, Answer, ControlServer, Hear
 from agent.diagnosis.catalogue import CATALOGUE
 from agent.diagnosis.faults import Diagnosis
 from agent.messages import Stamper
+from agent.outbox import shelter
+from agent.outbox.outbox import Batch
+from agent.outbox.writer import Writer
 from agent.selftest import SelftestDesk
 from agent.terminal import AGENT, Terminal, Watched
-from agent.uplink import shelter
-from agent.uplink.outbox import Batch
 from agent.uplink.session import Uplink, UplinkState
-from agent.uplink.writer import Writer
 from agent.watch.memory import DeviceMemory
 from agent.watch.worker import Worker
 from drivers import passive, registry

@@ -24,7 +24,7 @@ from agent.messages import (
     plain,
     rfc3339,
 )
-from agent.uplink.outbox import Batch, Row
+from agent.outbox.outbox import Batch, Row
 from agent.watch.worker import STUCK
 from drivers.api import Clock, Json, Observation
 

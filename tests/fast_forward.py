@@ -15,8 +15,8 @@ from agent.config import Terminal as TerminalConfig
 from agent.diagnosis.catalogue import CATALOGUE
 from agent.diagnosis.faults import Diagnosis
 from agent.messages import Body, Metric, Stamper
+from agent.outbox.outbox import Batch
 from agent.terminal import Terminal, Watched
-from agent.uplink.outbox import Batch
 from agent.watch.worker import Worker
 from drivers import registry
 from drivers.api import Json

@@ -11,10 +11,10 @@ from typing import Any, Self
 
 from agent.config import Agent, Config, Mqtt, Terminal
 from agent.messages import AgentEvent, Metric, Stamper
-from agent.uplink.outbox import Batch, Outbox, Row
+from agent.outbox.outbox import Batch, Outbox, Row
+from agent.outbox.writer import Writer
 from agent.uplink.retry import Timing
 from agent.uplink.session import Uplink, UplinkState
-from agent.uplink.writer import Writer
 from drivers.api import SystemClock
 
 SOON_S = 10.0

@@ -13,6 +13,7 @@ from typing import Literal
 
 from agent.config import Config
 from agent.messages import Metric, Stamper, Status, StatusReason, encode, new_id, rfc3339
+from agent.outbox.outbox import Outbox
 from agent.uplink import dial
 from agent.uplink.client import (
     Accepted,
@@ -27,7 +28,6 @@ from agent.uplink.client import (
     Subscribed,
     Will,
 )
-from agent.uplink.outbox import Outbox
 from agent.uplink.reasons import CONNACK_WORDS, Trouble, Troubled
 from agent.uplink.retained import Retained
 from agent.uplink.retry import Namesake, Timing, Version

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterable
 
-from agent.uplink.outbox import Outbox
+from agent.outbox.outbox import Outbox
 from agent.uplink.topics import ALWAYS, Topics
 
 KEY = "uplink/retained"

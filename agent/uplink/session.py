@@ -18,9 +18,9 @@ from typing import Literal
 
 from agent.config import Config
 from agent.messages import Body, Metric, Stamper, StatusReason, rfc3339
+from agent.outbox.outbox import Outbox
 from agent.uplink import dial
 from agent.uplink.live import Lasting, Session
-from agent.uplink.outbox import Outbox
 from agent.uplink.reasons import Trouble, Troubled
 from agent.uplink.retained import Retained
 from agent.uplink.retry import Backoff, Namesake, Protocols, Timing, Version

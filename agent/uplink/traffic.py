@@ -15,11 +15,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from agent.messages import Body, Metric, Stamper, encode
+from agent.outbox.outbox import Outbox, Stored
+from agent.outbox.storage import StorageError
 from agent.uplink.client import Answered, BrokerLimits, Connection
-from agent.uplink.outbox import Outbox, Stored
 from agent.uplink.retry import Timing
 from agent.uplink.states import States
-from agent.uplink.storage import StorageError
 from agent.uplink.topics import METRIC, STATUS, Topics
 
 FOR_STATES = 4  #: places in flight that rows leave to states

@@ -13,7 +13,7 @@ import pytest
 from agent.config import Agent, Config, Host, Mqtt, Terminal
 from agent.control import SOCKET_NAME, ask
 from agent.daemon import OUTBOX_NAME, Daemon
-from agent.uplink.storage import StorageBusy
+from agent.outbox.storage import StorageBusy
 from drivers.api import Observation, Power
 
 pytestmark = pytest.mark.system

@@ -11,11 +11,11 @@ from typing import Any
 import pytest
 
 from agent.messages import AgentEvent, Stamper
-from agent.uplink import storage
-from agent.uplink.books import LIMITS, Klass, Limits
-from agent.uplink.outbox import SYNC_DELAY_VARIABLE, Batch, Outbox, Row, Stored
-from agent.uplink.storage import StorageBusy, StorageCorrupt, StorageError, StorageFull
-from agent.uplink.transaction import Transaction
+from agent.outbox import storage
+from agent.outbox.books import LIMITS, Klass, Limits
+from agent.outbox.outbox import SYNC_DELAY_VARIABLE, Batch, Outbox, Row, Stored
+from agent.outbox.storage import StorageBusy, StorageCorrupt, StorageError, StorageFull
+from agent.outbox.transaction import Transaction
 from tests.clock import TurnedClock
 
 DAY_S = 86_400.0
@@ -109,7 +109,7 @@ def test_what_is_remembered_while_a_transaction_runs_is_not_lost(
     def during(_s: float) -> None:
         desk.outbox.remember({"k": "later"})
 
-    monkeypatch.setattr("agent.uplink.outbox.time.sleep", during)
+    monkeypatch.setattr("agent.outbox.outbox.time.sleep", during)
     desk.outbox.close()
     desk.open(sync_delay_s=0.01)
     desk.outbox.remember({"k": "before"})
@@ -278,7 +278,7 @@ def test_a_dead_letter_that_is_gone_already_is_no_event(desk: Desk) -> None:
 
 
 def test_only_the_latest_dead_letters_are_kept(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("agent.uplink.transaction.DEAD_LETTERS_KEPT", 2)
+    monkeypatch.setattr("agent.outbox.transaction.DEAD_LETTERS_KEPT", 2)
     desk.put("a", "b", "c")
     for row in desk.outbox.head(0, 3):
         desk.outbox.dead_letter(row, "no")
@@ -479,7 +479,7 @@ def test_reading_during_a_slow_commit_does_not_wait(desk: Desk, monkeypatch: pyt
         syncing.set()
         seen.append(len(desk.outbox.head(0, 10)))
 
-    monkeypatch.setattr("agent.uplink.outbox.time.sleep", sleep)
+    monkeypatch.setattr("agent.outbox.outbox.time.sleep", sleep)
     desk.put("a")
     assert syncing.is_set()
     assert seen == [0]  # nobody reads what is not on disk

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from agent.messages import AgentEvent, Stamper
-from agent.uplink.books import Klass, Limits
-from agent.uplink.outbox import Batch, Outbox, Row, Stored
+from agent.outbox.books import Klass, Limits
+from agent.outbox.outbox import Batch, Outbox, Row, Stored
 from tests.clock import TurnedClock
 
 LIMITS: dict[Klass, Limits] = {

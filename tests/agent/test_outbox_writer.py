@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 from agent.messages import AgentEvent, Stamper
-from agent.uplink.outbox import Batch, Outbox, Prepared, Row
-from agent.uplink.storage import StorageError, StorageFull
-from agent.uplink.writer import Writer
+from agent.outbox.outbox import Batch, Outbox, Prepared, Row
+from agent.outbox.storage import StorageError, StorageFull
+from agent.outbox.writer import Writer
 from tests.clock import TurnedClock
 
 SOON_S = 5.0

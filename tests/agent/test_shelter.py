@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from agent.messages import AgentEvent, Stamper
-from agent.uplink import shelter
-from agent.uplink.outbox import Batch, Outbox
-from agent.uplink.storage import StorageBusy, StorageError
+from agent.outbox import shelter
+from agent.outbox.outbox import Batch, Outbox
+from agent.outbox.storage import StorageBusy, StorageError
 from tests.clock import TurnedClock
 
 STAMPER = Stamper(site="", boot="b", clock=TurnedClock(), up_s=lambda: 1.0, synced=lambda: True)

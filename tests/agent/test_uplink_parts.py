@@ -9,8 +9,8 @@ import pytest
 
 from agent.config import Mqtt
 from agent.messages import Metric, Stamper, plain
+from agent.outbox.outbox import Outbox, Stored
 from agent.uplink import dial
-from agent.uplink.outbox import Outbox, Stored
 from agent.uplink.reasons import CONNACK_WORDS, REASONS, Trouble, Troubled
 from agent.uplink.retained import Retained
 from agent.uplink.retry import DAY_S, Backoff, Namesake, Protocols, Timing

@@ -13,10 +13,10 @@ from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 
 from agent.config import Agent, Config, Mqtt, Terminal
 from agent.messages import encode
+from agent.outbox.outbox import Batch, Outbox, Row, prepare
+from agent.outbox.writer import Writer
 from agent.uplink.client import IN_FLIGHT_MOST
-from agent.uplink.outbox import Batch, Outbox, Row, prepare
 from agent.uplink.session import Uplink
-from agent.uplink.writer import Writer
 from tests.bench.report import Table
 from tests.bench.samples import STAMPER, event
 from tests.bench.section import CannotMeasure, Size

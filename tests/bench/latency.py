@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from agent.uplink.outbox import SYNC_DELAY_VARIABLE
+from agent.outbox.outbox import SYNC_DELAY_VARIABLE
 from tests.bench.report import Budget, Cell, Table
 from tests.bench.section import Size
 from tests.brokers import mosquitto_broker

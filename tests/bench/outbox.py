@@ -9,8 +9,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from agent.messages import encode
-from agent.uplink.outbox import Batch, Outbox, Row
-from agent.uplink.writer import BATCHES_IN_ONE, Writer
+from agent.outbox.outbox import Batch, Outbox, Row
+from agent.outbox.writer import BATCHES_IN_ONE, Writer
 from tests.bench.report import Table
 from tests.bench.samples import STAMPER, event
 from tests.bench.section import CannotMeasure, Size

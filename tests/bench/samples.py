@@ -6,7 +6,7 @@ import time
 from collections.abc import Mapping
 
 from agent.messages import FaultEvent, Stamper, rfc3339
-from agent.uplink.outbox import Row
+from agent.outbox.outbox import Row
 from drivers.api import Json, SystemClock
 
 STAMPER = Stamper(site="bench", boot="bench", clock=SystemClock(), up_s=time.monotonic, synced=lambda: True)

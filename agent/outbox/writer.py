@@ -10,8 +10,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from agent.messages import AgentEvent
-from agent.uplink.outbox import Batch, Outbox, Prepared, prepare
-from agent.uplink.storage import StorageError
+from agent.outbox.outbox import Batch, Outbox, Prepared, prepare
+from agent.outbox.storage import StorageError
 
 BATCHES_IN_ONE = 256
 WAITING_MOST = 2_000

@@ -22,9 +22,9 @@ from contextlib import suppress
 from pathlib import Path
 
 from agent.messages import AgentEvent, Body, Stamper, new_id
-from agent.uplink import storage
-from agent.uplink.books import LIMITS, Books, Klass, Limits, Usage
-from agent.uplink.rows import (
+from agent.outbox import storage
+from agent.outbox.books import LIMITS, Books, Klass, Limits, Usage
+from agent.outbox.rows import (
     Batch,
     Line,
     Prepared,
@@ -36,8 +36,8 @@ from agent.uplink.rows import (
     prepare,
     texts,
 )
-from agent.uplink.storage import StorageCorrupt, translate
-from agent.uplink.transaction import Transaction
+from agent.outbox.storage import StorageCorrupt, translate
+from agent.outbox.transaction import Transaction
 from drivers.api import Json
 
 __all__ = ["Batch", "Outbox", "Prepared", "Row", "Stored", "prepare"]

@@ -14,10 +14,10 @@ from contextlib import closing
 from pathlib import Path
 
 from agent.messages import Stamper
-from agent.uplink import books
-from agent.uplink.books import Klass, Limits
-from agent.uplink.outbox import Batch, Outbox, Row
-from agent.uplink.storage import StorageBusy, StorageError
+from agent.outbox import books
+from agent.outbox.books import Klass, Limits
+from agent.outbox.outbox import Batch, Outbox, Row
+from agent.outbox.storage import StorageBusy, StorageError
 from drivers.api import Json
 
 LIMITS: Mapping[Klass, Limits] = {

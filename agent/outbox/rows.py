@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from agent.messages import encode
-from agent.uplink.books import Gap, Klass
+from agent.outbox.books import Gap, Klass
 from drivers.api import Json
 
 

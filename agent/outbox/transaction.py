@@ -6,8 +6,8 @@ import sqlite3
 from collections.abc import Iterable, Mapping
 
 from agent.messages import AgentEvent, Dropped, Stamper
-from agent.uplink.books import Books, Klass, Limits
-from agent.uplink.rows import Line, make_line
+from agent.outbox.books import Books, Klass, Limits
+from agent.outbox.rows import Line, make_line
 
 DEAD_LETTERS_KEPT = 200
 

@@ -1,0 +1,1 @@
+"""What must arrive, on disk before any network is touched."""
