@@ -160,7 +160,7 @@ ADVICE: Mapping[str, Text] = {
         "另一个程序正在占用该设备。请由技术人员关闭该程序，或在配置中更改访问方式。",
     ),
     "grant_access": Text(
-        "Tillwatch may not open the device. A technician should add its user to the group that owns the device.",
+        "Tillwatch may not open the device. A technician should add its user to the group that owns it.",
         "Tillwatch 没有打开该设备的权限。请由技术人员将服务用户加入拥有该设备的用户组。",
     ),
     "replug_device": Text(
