@@ -287,7 +287,7 @@ def host_device(config: Config) -> Device:
 
 def make_driver(device: Device, clock: Clock, memory: DeviceMemory) -> Driver:
     """The driver a device's configuration asks for; one that only looks where access is passive."""
-    link = make_link(device.link, clock) if device.link else NoLink()
+    link = make_link(device.link) if device.link else NoLink()
     setup = Setup(
         device=device.id,
         link=link,

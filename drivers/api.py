@@ -18,6 +18,8 @@ from typing import Literal, Protocol, TypeAlias
 Json: TypeAlias = "bool | int | float | str | list[Json] | dict[str, Json] | None"
 Memory: TypeAlias = MutableMapping[str, Json]
 """What a driver has learned of its device; whoever hands it over keeps it over restarts."""
+ANSWERED_KEY = "answered"
+"""In Memory: it answered in this power session of the terminal. The one thing forgotten at a boot."""
 
 VerifiedBy = Literal["readback", "transport", "operator"]
 Level = Literal["internal", "external", "interactive"]

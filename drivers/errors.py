@@ -61,7 +61,7 @@ class NoPermission(LinkError):
 
 class HeldByOther(LinkError):
     code = "held_by_other"
-    hint = "another program has the device open; stop it, or set access to passive or shared"
+    hint = "another program has the device open; stop it, or set access to passive"
 
 
 class LinkUnusable(LinkError):
@@ -70,15 +70,10 @@ class LinkUnusable(LinkError):
 
 
 class ProtocolError(TillwatchError):
-    """The peer sent what its protocol does not have; `offset` counts from the start of `seen`."""
+    """The peer sent what its protocol does not have."""
 
     code = "garbled"
     hint = "check baud rate, parity and the driver configured for this device"
-
-    def __init__(self, message: str, *, seen: bytes = b"", offset: int = 0) -> None:
-        super().__init__(message)
-        self.seen = seen
-        self.offset = offset
 
 
 class UnknownDriver(TillwatchError):

@@ -10,7 +10,7 @@ import threading
 from collections.abc import Iterator
 from pathlib import Path
 
-from drivers.api import Condition, Deadline, Level, Observation, Occasion, Power, Setup, Step
+from drivers.api import ANSWERED_KEY, Condition, Deadline, Level, Observation, Occasion, Power, Setup, Step
 from drivers.link import address
 
 UNPLUGGED = "unplugged"
@@ -29,9 +29,9 @@ class PassiveDriver:
         wall_s = self._clock.wall_s()
         present = self._node.exists() if self._node else None
         if present:
-            self._memory["answered"] = True
+            self._memory[ANSWERED_KEY] = True
         # As everywhere, what was never there is unknown, not unplugged.
-        seen_before = self._memory.get("answered") is True
+        seen_before = self._memory.get(ANSWERED_KEY) is True
         missing = None if present is None or not (present or seen_before) else not present
         return Observation(
             at_s=self._clock.monotonic_s(),

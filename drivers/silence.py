@@ -11,12 +11,11 @@ import enum
 from collections import deque
 from collections.abc import Mapping
 
-from drivers.api import Memory, Power
+from drivers.api import ANSWERED_KEY, Memory, Power
 
 POLLS = 3
 """So many polls in a row without a valid answer, and the device is called silent or garbled."""
 
-ANSWERED_KEY = "answered"  #: in Memory: it answered in this power session of the terminal
 LINE_KEY = "power_line"  #: in Memory: what the DSR line was seen to mean
 SHOWS_POWER = "shows_power"  #: high while the device answered: it is wired
 SHOWS_BUSY = "shows_busy"  #: low while the device answered: it means something else

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, MutableMapping
 
-from drivers.api import Json
+from drivers.api import ANSWERED_KEY, Json
 
 BOOT = "boot"
 ABOUT = "about"
-FORGOTTEN_AT_BOOT = ("answered",)  #: true only within one power session of the terminal
 
 
 class DeviceMemory(MutableMapping[str, Json]):
@@ -24,8 +23,7 @@ class DeviceMemory(MutableMapping[str, Json]):
             self._known.clear()
             self[ABOUT] = about
         if self._known.get(BOOT) != boot:
-            for key in FORGOTTEN_AT_BOOT:
-                self._known.pop(key, None)
+            self._known.pop(ANSWERED_KEY, None)
             self[BOOT] = boot
 
     def take_changes(self) -> dict[str, Json] | None:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from drivers.api import Clock, Link
+from drivers.api import Link
 from drivers.link import address as addresses
 
 
-def make(address: str, clock: Clock) -> Link:  # noqa: ARG001 - every maker of links is called alike
+def make(address: str) -> Link:
     """A closed link to that address; raises AddressError. Each kind is imported only when used."""
     place = addresses.parse(address)
     if isinstance(place, addresses.SerialAddress):

@@ -81,7 +81,7 @@ def test_counters_are_asked_hourly_and_identity_when_the_power_returns() -> None
     ask_all(inventory, 0, b"1")
     assert ask_all(inventory, COUNTERS_EACH_S - 1, b"1") == 0
     assert ask_all(inventory, COUNTERS_EACH_S, b"1") == 3
-    inventory.power_returned()
+    inventory.doubt_identity()
     assert ask_all(inventory, COUNTERS_EACH_S, b"1") == 4
 
 

@@ -53,7 +53,7 @@ def driver(folder: Path, control: Path, kind: str) -> Iterator[Driver]:
     made = SPEC.make(
         Setup(
             device="receipt",
-            link=make(address, CLOCK),
+            link=make(address),
             clock=CLOCK,
             memory={},
             profile="epson-tm",

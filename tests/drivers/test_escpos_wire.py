@@ -8,7 +8,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from drivers.errors import ProtocolError
 from drivers.printer.escpos.consts import BLOCK_MOST, AsbItem, Counter, Info, Query, Recovery
 from drivers.printer.escpos.wire import (
     Asb,
@@ -16,7 +15,6 @@ from drivers.printer.escpos.wire import (
     Demultiplexer,
     Event,
     Noise,
-    ShortAnswer,
     StatusByte,
     arm_asb,
     ask_completion,
@@ -75,15 +73,6 @@ def test_tells_apart(stream: str) -> None:
     assert Demultiplexer().feed(bytes.fromhex(stream)) == STREAMS[stream]
 
 
-def test_a_short_answer_counts_only_when_announced() -> None:
-    demux = Demultiplexer()
-    demux.announce_short()
-    assert demux.feed(b"\x03\x03") == [ShortAnswer(3), Noise(b"\x03")]
-    demux.announce_short()
-    demux.reset()
-    assert demux.feed(b"\x03") == [Noise(b"\x03")]
-
-
 def test_reset_drops_what_is_unfinished() -> None:
     demux = Demultiplexer()
     assert demux.feed(b"\x10\x00") == []
@@ -97,13 +86,6 @@ def test_a_block_is_bounded() -> None:
     assert rest == [Noise(b"A")]
 
 
-def test_noise_is_the_protocol_error() -> None:
-    error = Noise(b"\xff\x00").error()
-    assert isinstance(error, ProtocolError)
-    assert error.seen == b"\xff\x00"
-    assert str(error) == "not ESC/POS: ff 00"
-
-
 lively = st.lists(
     st.sampled_from(
         [b"\x12", b"\x16", b"\x10\x00\x00\x00", b"\x13", b"\x11", b"\x5fTM\x00", b"\xff", b"\x00"]
@@ -112,11 +94,9 @@ lively = st.lists(
 ).map(b"".join)
 
 
-@given(stream=lively, cuts=st.lists(st.integers(0, 200)), short=st.integers(0, 3))
-def test_any_split_gives_equal_events(stream: bytes, cuts: list[int], short: int) -> None:
+@given(stream=lively, cuts=st.lists(st.integers(0, 200)))
+def test_any_split_gives_equal_events(stream: bytes, cuts: list[int]) -> None:
     whole, pieces = Demultiplexer(), Demultiplexer()
-    whole.announce_short(short)
-    pieces.announce_short(short)
     edges = [0, *sorted(min(cut, len(stream)) for cut in cuts), len(stream)]
     events = [e for a, b in pairwise(edges) for e in pieces.feed(stream[a:b])]
     assert events == whole.feed(stream)
@@ -137,7 +117,7 @@ def test_no_byte_is_lost(stream: bytes) -> None:
     said = b""
     for event in demux.feed(stream):
         match event:
-            case StatusByte(value) | ShortAnswer(value):
+            case StatusByte(value):
                 said += bytes((value,))
             case Asb(seen) | Noise(seen):
                 said += seen

@@ -39,7 +39,7 @@ class Line:
         tty.setraw(slave)
         self.path = os.ttyname(slave)
         os.close(slave)
-        self.link = make(f"serial:{self.path}", CLOCK)
+        self.link = make(f"serial:{self.path}")
 
     def hang_up(self) -> None:
         os.close(self.master)
@@ -63,7 +63,7 @@ def listener() -> Iterator[socket.socket]:
 
 
 def tcp(listener: socket.socket) -> Link:
-    return make(f"tcp:127.0.0.1:{listener.getsockname()[1]}?hold=1", CLOCK)
+    return make(f"tcp:127.0.0.1:{listener.getsockname()[1]}?hold=1")
 
 
 def elapsed_s(since_s: float) -> float:
@@ -93,7 +93,7 @@ def test_serial_read_ends_at_its_deadline_and_when_woken(line: Line) -> None:
 
 
 def test_closed_links_only_wait(line: Line) -> None:
-    for link in (line.link, make("tcp:127.0.0.1:9", CLOCK)):
+    for link in (line.link, make("tcp:127.0.0.1:9")):
         since_s = time.monotonic()
         assert link.read(after(0.1)) == b""
         assert elapsed_s(since_s) >= 0.1
@@ -159,7 +159,7 @@ def test_a_hang_up_is_a_lost_link_then_an_absent_one(line: Line) -> None:
 
 def test_a_second_opener_finds_it_held(line: Line) -> None:
     line.link.open(after(1))
-    other = make(f"serial:{line.path}", CLOCK)
+    other = make(f"serial:{line.path}")
     with pytest.raises(HeldByOther):
         other.open(after(1))
     line.link.close()
@@ -178,9 +178,9 @@ def test_closing_keeps_the_modem_lines(line: Line) -> None:
 
 def test_errors_of_opening(tmp_path: Path, line: Line, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(Absent):
-        make(f"serial:{tmp_path}/none", CLOCK).open(after(1))
+        make(f"serial:{tmp_path}/none").open(after(1))
     with pytest.raises(LinkUnusable):
-        make("serial:/dev/null", CLOCK).open(after(1))
+        make("serial:/dev/null").open(after(1))
     for settings, parity, bits in (("7N", "N", 7), ("8E", "E", 8)):
         with pytest.raises(LinkUnusable, match=f"refuses 115200 baud, {settings}") as caught:
             SerialLink(SerialAddress(path=line.path, parity=parity, bits=bits)).open(after(1))

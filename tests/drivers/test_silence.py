@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from drivers.api import Memory, Power
-from drivers.silence import ANSWERED_KEY, KINDS, LINE_KEY, POLLS, SHOWS_BUSY, Judge, Outcome
+from drivers.api import ANSWERED_KEY, Memory, Power
+from drivers.silence import KINDS, LINE_KEY, POLLS, SHOWS_BUSY, Judge, Outcome
 
 A, M, G = Outcome.ANSWERED, Outcome.MISSED, Outcome.GARBLED
 HIGH, LOW, NONE = True, False, None

@@ -59,8 +59,8 @@ class Inventory:
     _identity_due_s: float = -math.inf
     _counters_due_s: float = -math.inf
 
-    def power_returned(self) -> None:
-        """Perhaps another device answers now."""
+    def doubt_identity(self) -> None:
+        """Perhaps another device answers now: it is asked who it is at the next occasion."""
         self._identity_due_s = -math.inf
 
     def next(self, now_s: float) -> Chore | None:

@@ -16,7 +16,7 @@ XON, XOFF = 0x11, 0x13  # CIT
 # How to tell apart what is mixed on one line (CIT): (byte & mask) == value.
 STATUS_MASK, STATUS_BITS = 0x93, 0x12  # 0xx1xx10: answer to DLE EOT
 ASB_MASK, ASB_BITS = 0x93, 0x10  # 0xx1xx00: first byte of automatic status
-TAIL_MASK, TAIL_BITS = 0x90, 0x00  # 0xx0xxxx: its other bytes, and one-byte answers
+TAIL_MASK, TAIL_BITS = 0x90, 0x00  # 0xx0xxxx: its other bytes
 ASB_BYTES = 4  # T88 p318
 
 BLOCK_HEADERS = bytes((0x5F, 0x3D, 0x3B, 0x37))  # J2000 p469; each ends with NUL

@@ -92,7 +92,7 @@ class Conversation:
         return None if self._asb_waits and not self.round.possible() else Outcome.MISSED
 
     def pump(self, deadline: Deadline, done: Callable[[], bool]) -> None:
-        """Send what is due and take what comes, until done, woken or the deadline."""
+        """Send what is due and take what comes, until `done` (which may look at `woken`) or deadline."""
         self.woken = False
         while True:
             self._advance()
@@ -262,8 +262,6 @@ class Conversation:
             case Noise():
                 self.noise = True
                 self.round.spoil(self._clock.monotonic_s())
-            case _:  # a one-byte answer is never asked for here
-                pass
 
     def _said(self) -> None:
         self._heard = self._valid = True

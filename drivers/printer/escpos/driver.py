@@ -149,7 +149,7 @@ class EscposDriver:
         if outcome is Outcome.ANSWERED:
             self._read_wall_s = self._clock.wall_s()
             if was_blind:
-                self._inventory.power_returned()
+                self._inventory.doubt_identity()
             return
         self._missed_answers += outcome is Outcome.MISSED
         self._garbled_answers += outcome is Outcome.GARBLED

@@ -106,7 +106,7 @@ class Selftest:
         return Step("recovery", "passed", "DLE ENQ 1 ended the error")
 
     def _identity(self, deadline: Deadline) -> Step:
-        self.inventory.power_returned()
+        self.inventory.doubt_identity()
         try:
             while not deadline.expired() and (chore := self.inventory.next(self._now_s())) is not None:
                 body = self.talk.ask_block(chore.request, deadline)

@@ -16,7 +16,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from drivers.errors import ProtocolError
 from drivers.printer.escpos.consts import (
     ASB_BITS,
     ASB_BYTES,
@@ -67,23 +66,13 @@ class Block:
 
 
 @dataclass(frozen=True, slots=True)
-class ShortAnswer:
-    """A one-byte answer to GS I 1-3 or GS r."""
-
-    value: int
-
-
-@dataclass(frozen=True, slots=True)
 class Noise:
     """Bytes that are none of the protocol's; broken frames included."""
 
     seen: bytes
 
-    def error(self) -> ProtocolError:
-        return ProtocolError(f"not ESC/POS: {self.seen.hex(' ')}", seen=self.seen)
 
-
-Event: TypeAlias = StatusByte | Asb | Block | ShortAnswer | Noise
+Event: TypeAlias = StatusByte | Asb | Block | Noise
 
 
 class Demultiplexer:
@@ -91,16 +80,10 @@ class Demultiplexer:
 
     def __init__(self) -> None:
         self._frame = bytearray()
-        self._short_answers = 0
-
-    def announce_short(self, count: int = 1) -> None:
-        """So many one-byte answers have been asked for; else such a byte is Noise."""
-        self._short_answers = count
 
     def reset(self) -> None:
-        """Forget what is unfinished and announced: the line is silent, or was opened anew."""
+        """Forget what is unfinished: the line is silent, or was opened anew."""
         self._frame.clear()
-        self._short_answers = 0
 
     def feed(self, data: bytes) -> list[Event]:
         """The events that `data` completes; equal for every way of cutting a stream into pieces."""
@@ -137,9 +120,6 @@ class Demultiplexer:
             events.append(StatusByte(byte))
         elif byte & ASB_MASK == ASB_BITS or byte in BLOCK_HEADERS:
             self._frame.append(byte)
-        elif self._short_answers and byte & TAIL_MASK == TAIL_BITS:
-            self._short_answers -= 1
-            events.append(ShortAnswer(byte))
         else:
             events.append(Noise(bytes((byte,))))
 
