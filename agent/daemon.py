@@ -64,9 +64,8 @@ class Daemon:
         self._config = config
         self._clock = clock or SystemClock()
         self._inbox: queue.Queue[Callable[[], None]] = queue.Queue(INBOX_MOST)
-        self._stopping = (
-            False  # no Event: a second signal may come while the first one's handler holds its lock
-        )
+        # No Event: a second signal may come while the first one's handler holds its lock.
+        self._stopping = False
         self._boot = boot_id()
         self._uplink_state: UplinkState | None = None
         self._stuck: set[str] = set()
@@ -135,7 +134,7 @@ class Daemon:
         return self._start_anew
 
     def stop(self) -> None:
-        """End `run`; from any thread or a signal."""
+        """End `run`; from any other thread."""
         self._stopping = True
         self._post(lambda: None)
 
@@ -187,11 +186,7 @@ class Daemon:
         self._drain()
         self._writer.stop(WRITER_STOP_S)
         self._uplink.stop("stopping")
-        if self._start_anew:
-            shelter.move_back(self._outbox, self._outbox_path, stamper=self._stamper)
         self._outbox.close()
-        if self._start_anew:
-            shelter.remove(self._config.agent.runtime_dir / OUTBOX_NAME)
         log.info("stopped")
 
     def _drain(self) -> None:

@@ -1,7 +1,7 @@
 """Where the outbox lives while its disk takes no writes at the start: full, read-only, not ours.
 
 The daemon watches and reports all the same, out of a small outbox in the runtime directory, which is
-memory on an installed terminal. When the disk works again, what matters moves there.
+memory on an installed terminal. At the first start on a disk that works, what matters moves there.
 """
 
 from __future__ import annotations
@@ -30,33 +30,25 @@ log = logging.getLogger("tillwatch.outbox")
 
 
 def open_outbox(path: Path, shelter: Path, *, stamper: Stamper) -> tuple[Outbox, StorageError | None]:
-    """The outbox at `path`, and None; or one at `shelter`, and why. `StorageBusy` goes through."""
+    """The outbox at `path`, and None; or one at `shelter`, and why. `StorageBusy` goes through.
+
+    What an earlier run left in the shelter has moved to `path` then; a kill in between moves it twice,
+    under the same ids.
+    """
+    if shelter == path:
+        return _open(path, stamper), None
     try:
+        if shelter.exists():
+            _move_back(shelter, path, stamper)
         return _open(path, stamper), None
     except StorageBusy:
         raise
     except StorageError as error:
-        if shelter == path:
-            raise
         log.warning("%s (%s); events are kept in memory only", error, error.hint)
         outbox = _open(shelter, stamper, LIMITS)
         if not outbox.last_seq and not outbox.faults():
             outbox.commit(_kept(path))
         return outbox, error
-
-
-def move_back(shelter: Outbox, path: Path, *, stamper: Stamper) -> None:
-    """Put open faults, memory and rows not sent yet into the outbox at `path`; raises `StorageError`s."""
-    with closing(_open(path, stamper)) as outbox:
-        rows = [_row(stored.topic, stored.payload) for stored in shelter.head(0, LEFT_MOST)]
-        gone: dict[str, Json] = dict.fromkeys(outbox.faults())
-        outbox.commit(Batch(rows, {**gone, **shelter.faults()}, shelter.memory()))
-
-
-def remove(shelter: Path) -> None:
-    """What stood in the shelter has moved."""
-    for file in shelter.parent.glob(f"{shelter.name}*"):
-        file.unlink()
 
 
 def works(path: Path, *, stamper: Stamper) -> bool:
@@ -67,6 +59,16 @@ def works(path: Path, *, stamper: Stamper) -> bool:
     except StorageError:
         return False
     return True
+
+
+def _move_back(shelter: Path, path: Path, stamper: Stamper) -> None:
+    """Put open faults, memory and rows not sent yet into the outbox at `path`, and end the shelter."""
+    with closing(_open(path, stamper)) as outbox, closing(_open(shelter, stamper, LIMITS)) as left:
+        rows = [_row(stored.topic, stored.payload) for stored in left.head(0, LEFT_MOST)]
+        gone: dict[str, Json] = dict.fromkeys(outbox.faults())
+        outbox.commit(Batch(rows, {**gone, **left.faults()}, left.memory()))
+    for file in shelter.parent.glob(f"{shelter.name}*"):
+        file.unlink()
 
 
 def _open(path: Path, stamper: Stamper, limits: Mapping[Klass, Limits] = books.LIMITS) -> Outbox:

@@ -92,6 +92,27 @@ def test_a_second_daemon_on_the_same_state_is_refused(config: Config) -> None:
     daemon.run()
 
 
+def test_a_disk_that_works_again_is_started_anew_on(config: Config, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("agent.daemon.LOOK_AGAIN_S", 0.1)
+    config.agent.state_dir.write_text("no folder can be made here")
+    daemon = Daemon(config)
+
+    def meanwhile() -> None:
+        view(config)
+        config.agent.state_dir.unlink()
+
+    repaired = threading.Thread(target=meanwhile)
+    repaired.start()
+    assert daemon.run(), "to be started anew"
+    repaired.join(5)
+    anew = Daemon(config)
+    assert [*anew._outbox.faults()] == ["agent/storage_failed"]
+    assert '"storage_failed"' in anew._outbox.head(0, 1)[0].payload
+    assert not (config.agent.runtime_dir / OUTBOX_NAME).exists()
+    anew.stop()
+    assert not anew.run()
+
+
 def test_one_that_is_far_behind_says_so(config: Config, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("agent.daemon.STOP_S", 0.05)
     monkeypatch.setattr("agent.daemon.INBOX_PUT_S", 0.05)

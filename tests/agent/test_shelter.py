@@ -10,7 +10,7 @@ import pytest
 from agent.messages import AgentEvent, Stamper
 from agent.outbox import shelter
 from agent.outbox.outbox import Batch, Outbox
-from agent.outbox.storage import StorageBusy, StorageError
+from agent.outbox.storage import StorageBusy, StorageError, StorageFull
 from tests.clock import TurnedClock
 
 STAMPER = Stamper(site="", boot="b", clock=TurnedClock(), up_s=lambda: 1.0, synced=lambda: True)
@@ -70,12 +70,10 @@ def test_what_was_open_goes_on_in_the_shelter_and_back(disk: Disk) -> None:
         assert not shelter.works(disk.path, stamper=STAMPER)
         disk.refuses = None
         assert shelter.works(disk.path, stamper=STAMPER)
-        shelter.move_back(outbox, disk.path, stamper=STAMPER)
-    shelter.remove(disk.shelter)
-    assert not list(disk.shelter.parent.iterdir())
     outbox, why = disk.open()
     with closing(outbox):
         assert why is None
+        assert not list(disk.shelter.parent.iterdir())
         assert outbox.stream == stream
         assert outbox.faults() == {"receipt/paper_end": {"n": 1}}
         assert outbox.memory()["m"] == 4
@@ -94,6 +92,33 @@ def test_a_shelter_that_is_in_use_keeps_what_it_has(disk: Disk) -> None:
     outbox, _ = disk.open()
     with closing(outbox):
         assert outbox.faults() == {"f": 1}
+
+
+def test_what_cannot_be_moved_yet_stays_in_the_shelter(disk: Disk, monkeypatch: pytest.MonkeyPatch) -> None:
+    disk.refuses = StorageError("read-only")
+    outbox, _ = disk.open()
+    with closing(outbox):
+        outbox.commit(event(outbox, "told in the shelter"))
+    disk.refuses = None
+    full = StorageFull("opens, and takes no writes")
+
+    class Full(Outbox):
+        def commit(self, batch: Batch) -> int:
+            raise full
+
+    def half_working(path: Path, **rest: object) -> Outbox:
+        return (Full if path == disk.path else Outbox)(path, **rest)  # type: ignore[arg-type]
+
+    with monkeypatch.context() as patched:
+        patched.setattr(shelter, "Outbox", half_working)
+        outbox, why = disk.open()
+        with closing(outbox):
+            assert why is full
+            assert len(outbox.head(0, 10)) == 1
+    outbox, why = disk.open()
+    with closing(outbox):
+        assert why is None
+        assert len(outbox.head(0, 10)) == 1
 
 
 def test_a_file_that_cannot_be_read_at_all_is_no_obstacle(disk: Disk) -> None:
