@@ -126,13 +126,15 @@ def _read_line(peer: socket.socket, within_s: float) -> bytes:
     """A line, all of it within `within_s`, so that nobody holds a place by sending it in drops."""
     ends_s = time.monotonic() + within_s
     line = b""
-    while not line.endswith(b"\n") and len(line) < REQUEST_BYTES:
-        peer.settimeout(max(0.001, ends_s - time.monotonic()))
-        more = peer.recv(REQUEST_BYTES - len(line))
-        if not more:
-            break
-        line += more
-    peer.settimeout(REQUEST_S)
+    try:
+        while not line.endswith(b"\n") and len(line) < REQUEST_BYTES:
+            peer.settimeout(max(0.001, ends_s - time.monotonic()))
+            more = peer.recv(REQUEST_BYTES - len(line))
+            if not more:
+                break
+            line += more
+    finally:
+        peer.settimeout(REQUEST_S)
     return line
 
 
@@ -230,7 +232,10 @@ def ask(
             for line in lines:
                 answer: dict[str, Any] = json.loads(line)
                 if reply and "question" in answer:
-                    client.sendall(json.dumps(reply(answer)).encode() + b"\n")
+                    said = json.dumps(reply(answer)).encode() + b"\n"
+                    # Too late, perhaps; what became of the question can still be read.
+                    with contextlib.suppress(BrokenPipeError):
+                        client.sendall(said)
                     continue
                 yield answer
                 if "done" in answer:

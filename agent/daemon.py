@@ -33,7 +33,7 @@ from agent.uplink.session import Uplink, UplinkState
 from agent.watch.memory import DeviceMemory
 from agent.watch.worker import Worker
 from drivers import passive, registry
-from drivers.api import Clock, Driver, Json, Observation, Setup, SystemClock
+from drivers.api import Clock, Driver, Json, Memory, Observation, Setup, SystemClock
 from drivers.errors import TillwatchError
 from drivers.link import make as make_link
 from drivers.link.none import NoLink
@@ -280,7 +280,7 @@ def host_device(config: Config) -> Device:
     )
 
 
-def make_driver(device: Device, clock: Clock, memory: DeviceMemory) -> Driver:
+def make_driver(device: Device, clock: Clock, memory: Memory) -> Driver:
     """The driver a device's configuration asks for; one that only looks where access is passive."""
     link = make_link(device.link) if device.link else NoLink()
     setup = Setup(

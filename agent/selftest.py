@@ -6,6 +6,7 @@ import queue
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from typing import Any, get_args
 
 from agent.config import Config
@@ -23,6 +24,11 @@ ANSWER_S = 300.0  #: a technician may take so long to look at a slip
 class SelftestRefused(TillwatchError):
     code = "bad_request"
     hint = "`tillwatch status` lists the devices"
+
+
+class NobodyAnswers(TillwatchError):
+    code = "no_answer"
+    hint = "start the test again"
 
 
 class SelftestDesk:
@@ -45,7 +51,8 @@ class SelftestDesk:
         """`{"devices": [...], "level": ...}` -> one line a step, then one line a device's result.
 
         A `question` is answered with `{"verdict": "passed"|"failed"|"untested"}`; its step follows. If
-        whoever asked goes away, the test is recorded all the same; what has not begun by then never does.
+        whoever asked goes away, or does not answer (a late answer could be taken for the next question's),
+        the test is recorded all the same; what has not begun by then never does.
         """
         level: Level = request.get("level", "internal")
         devices = request.get("devices") or list(self._workers)
@@ -85,7 +92,11 @@ class SelftestDesk:
                 line = published(step)
                 if step.question:
                     yield {"device": device, "question": step.question}
-                    line = answered(line, hear(ANSWER_S).get("verdict"))
+                    said = hear(ANSWER_S)
+                    if not said:
+                        steps.append(answered(line, None))
+                        raise NobodyAnswers(f"{device}: nobody answered the question; the test ends there")
+                    line = answered(line, said.get("verdict"))
                 steps.append(line)
                 yield {"device": device, "step": plain(line)}
         except GeneratorExit:
@@ -103,9 +114,9 @@ def published(step: Step) -> SelftestStep:
 
 
 def answered(step: SelftestStep, verdict: object) -> SelftestStep:
-    """The technician's word is the verdict; without one, the question stays open."""
+    """The technician's word is the verdict; without one, the question stays open and its step untested."""
     if verdict not in ("passed", "failed"):
-        return step
+        return replace(step, verdict="untested")
     return SelftestStep(name=step.name, verdict=verdict, detail="said by the technician")
 
 

@@ -33,11 +33,8 @@ class Tested:
     steps: list[SelftestStep] = field(default_factory=list)
 
     @property
-    def result(self) -> str:
-        """As the agent judges it; and not passed while a question stays without an answer."""
-        said = result_of(self.steps)
-        unanswered = any(step.question for step in self.steps)
-        return "untested" if unanswered and said == "passed" else said
+    def result(self) -> SelftestResult:
+        return result_of(self.steps)
 
 
 @click.command()
@@ -127,15 +124,13 @@ def _steps(config: Config, devices: list[str], level: Level, asking: Asking) -> 
 
 
 def _steps_alone(config: Config, devices: list[str], level: Level, asking: Asking) -> Steps:
-    from agent.daemon import boot_id, host_device, make_driver  # noqa: PLC0415 - only where no daemon runs
-    from agent.watch.memory import DeviceMemory  # noqa: PLC0415 - same
+    from agent.daemon import host_device, make_driver  # noqa: PLC0415 - only where no daemon runs
 
     clock = SystemClock()
     occasion = Occasion(config.terminal.id, time.strftime("%Y-%m-%d %H:%M:%S"))
-    for device in (*config.devices, host_device(config)):
-        if devices and device.id not in devices:
-            continue
-        driver = make_driver(device, clock, DeviceMemory(None, boot_id(), device.link))
+    configured = {device.id: device for device in (*config.devices, host_device(config))}
+    for device in [configured[name] for name in dict.fromkeys(devices or configured)]:
+        driver = make_driver(device, clock, {})
         try:
             for step in driver.selftest(level, occasion, Deadline.after(clock, LIMIT_S)):
                 line = published(step)

@@ -239,6 +239,15 @@ def test_a_question_is_answered_by_a_line_back(served: Path, said: dict[str, Any
     assert questions == ["which number?"]
 
 
+def test_an_answer_that_comes_too_late_is_let_go(served: Path) -> None:
+    def late(line: dict[str, Any]) -> dict[str, Any]:
+        time.sleep(0.3)
+        return {"number": 7}
+
+    lines = list(ask(served, {"do": "guess", "within_s": 0.05}, reply=late))
+    assert lines == [{"heard": {}}, {"done": True}]
+
+
 @pytest.mark.parametrize("sent", [b"", b"nonsense\n", b"[7]\n"])
 def test_no_answer_to_a_question_is_an_empty_one(served: Path, sent: bytes) -> None:
     with socket.socket(socket.AF_UNIX) as client:

@@ -9,9 +9,9 @@ import pytest
 
 from agent.config import Agent, Config, Mqtt, Terminal
 from agent.messages import SelftestEvent
-from agent.selftest import SelftestDesk, SelftestRefused
+from agent.selftest import NobodyAnswers, SelftestDesk, SelftestRefused
 from agent.watch.worker import JOBS_MOST, Job, Worker
-from drivers.api import Deadline, Driver, Level, Observation, Occasion, Power, Step
+from drivers.api import Deadline, Driver, Level, Observation, Occasion, Power, Step, Verdict
 from tests.clock import TurnedClock
 
 CONFIG = Config(
@@ -28,6 +28,7 @@ class TwoSteps:
     def __init__(self) -> None:
         self.breaks = False
         self.asks = False
+        self.presumes: Verdict = "untested"
         self.tested = 0
 
     def poll(self, deadline: Deadline) -> Observation:
@@ -43,7 +44,7 @@ class TwoSteps:
             raise RuntimeError("a bug")
         yield Step("second", "passed")
         if self.asks:
-            yield Step("third", "untested", question="Is it so?")
+            yield Step("third", self.presumes, question="Is it so?")
 
     def wake(self) -> None: ...
     def close(self) -> None: ...
@@ -123,6 +124,15 @@ def test_what_nobody_waits_for_any_more_is_not_begun(desk: Desk, monkeypatch: py
     assert desk.driver.tested == 0
 
 
+def test_a_question_that_nobody_answers_ends_the_test(desk: Desk) -> None:
+    desk.driver.asks = True
+    with pytest.raises(NobodyAnswers, match="receipt: nobody answered"):
+        list(desk.desk.answer({"level": "interactive"}, "ann", silent))
+    (event,) = desk.recorded
+    assert event.result == "untested"
+    assert [(step.name, step.verdict) for step in event.steps][-1] == ("third", "untested")
+
+
 def test_too_many_tests_are_not_made_to_wait(desk: Desk) -> None:
     desk.worker.busy = True
     for _ in range(JOBS_MOST):
@@ -147,12 +157,13 @@ def test_a_request_that_makes_no_sense_is_refused(desk: Desk, request_: dict[str
     [
         ({"verdict": "passed"}, "passed"),
         ({"verdict": "failed"}, "failed"),
-        ({}, "untested"),
+        ({"verdict": "untested"}, "untested"),
         ({"verdict": 7}, "untested"),
     ],
 )
 def test_the_technicians_word_is_in_the_record(desk: Desk, said: dict[str, object], result: str) -> None:
     desk.driver.asks = True
+    desk.driver.presumes = "passed"
     lines = list(desk.desk.answer({"level": "interactive"}, "ann", lambda _within_s: said))
     assert {"device": "receipt", "question": "Is it so?"} in lines
     assert lines[-1]["result"] == result
