@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import click
 
@@ -22,6 +21,15 @@ class NoDaemon(Exception):
     """No daemon runs for this configuration."""
 
 
+class Refused(click.ClickException):
+    """The daemon says no, or nothing, or may not be asked; click ends the command with it."""
+
+    exit_code = REFUSED
+
+    def show(self, file: IO[Any] | None = None) -> None:
+        click.echo(f"tillwatch: {self.message}", file=file, err=True)
+
+
 def lines_from_daemon(
     config: Config,
     request: dict[str, Any],
@@ -31,7 +39,7 @@ def lines_from_daemon(
 ) -> Iterator[dict[str, Any]]:
     """The daemon's answer, line by line, its questions answered by `reply`.
 
-    Raises NoDaemon; a refusal is one line and exit 4.
+    Raises NoDaemon or Refused.
     """
     path = socket_path(config)
     try:
@@ -39,15 +47,17 @@ def lines_from_daemon(
             if "done" not in line:
                 yield line
             elif not line["done"]:
-                _refused(str(line["detail"]))
+                raise Refused(str(line["detail"]))
     except (FileNotFoundError, ConnectionRefusedError) as absent:
         raise NoDaemon(
             f"no daemon answers at {path}; start it: tillwatch run --config {config.source}"
         ) from absent
-    except PermissionError:
-        _refused(f"{path}: permission denied; run it as root or as a member of the service's group")
+    except PermissionError as denied:
+        raise Refused(
+            f"{path}: permission denied; run it as root or as a member of the service's group"
+        ) from denied
     except (TimeoutError, ConnectionError) as silent:
-        _refused(f"{path}: {silent}")
+        raise Refused(f"{path}: {silent}") from silent
 
 
 def socket_path(config: Config) -> Path:
@@ -55,8 +65,3 @@ def socket_path(config: Config) -> Path:
     own = config.agent.runtime_dir / SOCKET_NAME
     service = SERVICE_RUNTIME_DIR / SOCKET_NAME
     return service if config.source == DEFAULT_CONFIG and service.exists() and not own.exists() else own
-
-
-def _refused(why: str) -> None:
-    click.echo(f"tillwatch: {why}", err=True)
-    sys.exit(REFUSED)

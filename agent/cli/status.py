@@ -7,12 +7,12 @@ import sys
 import time
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import click
 
-from agent.cli.exits import FINE, FOUND, REFUSED
-from agent.cli.local import NoDaemon, lines_from_daemon
+from agent.cli.exits import FINE, FOUND
+from agent.cli.local import NoDaemon, Refused, lines_from_daemon
 from agent.cli.service import config_option, load_or_exit
 from agent.config import Config
 
@@ -27,28 +27,37 @@ COLOURS = {"ok": "green", "soon": "yellow", "now": "red", "unknown": "bright_bla
 def status(config_path: Path, *, as_json: bool, watch: bool) -> None:
     """Show what the running daemon sees. Exit 1 while a fault is open, 4 if no daemon answers."""
     config = load_or_exit(config_path)
+    if watch:
+        _watch(config, as_json=as_json)
+    view = _ask(config)
+    click.echo(_shown(view, as_json=as_json))
+    sys.exit(FOUND if (view["health"] or {}).get("faults") else FINE)
+
+
+def _watch(config: Config, *, as_json: bool) -> NoReturn:
+    """A daemon that is not there may be starting anew."""
     while True:
-        view, absent = _ask(config)
-        if not watch and view is None:
-            click.echo(f"tillwatch: {absent}", err=True)
-            sys.exit(REFUSED)
-        if watch and not as_json:
+        try:
+            shown, seen = _shown(_ask(config), as_json=as_json), True
+        except Refused as absent:
+            shown, seen = absent.message, False
+        if not as_json:
             click.clear()
-        if view is None:
-            click.echo(absent, err=as_json)  # it may be starting anew
-        else:
-            click.echo(json.dumps(view, ensure_ascii=False) if as_json else text(view))
-        if not watch:
-            sys.exit(FOUND if view and (view["health"] or {}).get("faults") else FINE)
+        click.echo(shown, err=as_json and not seen)
         time.sleep(WATCH_S)
 
 
-def _ask(config: Config) -> tuple[dict[str, Any] | None, str]:
-    """The view, or why there is none."""
+def _ask(config: Config) -> dict[str, Any]:
+    """The daemon's view; raises Refused."""
     try:
-        return next(lines_from_daemon(config, {"do": "status"})), ""
-    except (NoDaemon, StopIteration) as absent:
-        return None, str(absent)
+        (view,) = lines_from_daemon(config, {"do": "status"})
+    except NoDaemon as absent:
+        raise Refused(str(absent)) from absent
+    return view
+
+
+def _shown(view: dict[str, Any], *, as_json: bool) -> str:
+    return json.dumps(view, ensure_ascii=False) if as_json else text(view)
 
 
 def text(view: dict[str, Any]) -> str:

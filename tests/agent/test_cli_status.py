@@ -1,0 +1,68 @@
+"""`tillwatch status --watch`: it outlives the daemon that it watches."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner
+
+from agent.cli import status
+from agent.cli.exits import REFUSED
+from agent.cli.local import NoDaemon, Refused
+
+CONFIG = """config_version = 1
+[terminal]
+id = "T-1"
+[mqtt]
+url = "mqtt://127.0.0.1"
+"""
+VIEW: dict[str, Any] = {
+    "terminal": "T-1",
+    "health": None,
+    "devices": {},
+    "uplink": None,
+    "outbox": {"waiting": 0, "last_seq": 0},
+}
+
+
+class Looked(Exception):
+    """Often enough."""
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> str:
+    path = tmp_path / "t.toml"
+    path.write_text(CONFIG)
+    return str(path)
+
+
+def test_a_daemon_that_goes_is_waited_for(config: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    said: list[dict[str, Any] | Exception] = [VIEW, Refused("it hung up"), NoDaemon("it is gone"), VIEW]
+    answers = iter(said)
+
+    def lines(_config: object, _request: object) -> Iterator[dict[str, Any]]:
+        answer = next(answers, None)
+        if answer is None:
+            raise Looked
+        if isinstance(answer, Exception):
+            raise answer
+        yield answer
+
+    monkeypatch.setattr(status, "lines_from_daemon", lines)
+    monkeypatch.setattr(status, "WATCH_S", 0.0)
+    seen = CliRunner().invoke(status.status, ["--watch", "--config", config])
+    assert isinstance(seen.exception, Looked)
+    shown = [line.split()[0] for line in seen.output.splitlines() if line and not line.startswith(" ")]
+    assert shown == ["T-1", "it", "it", "T-1"]
+
+
+def test_asked_once_it_says_in_one_line_why_not(config: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    def none(_config: object, _request: object) -> Iterator[dict[str, Any]]:
+        raise Refused("busy")
+
+    monkeypatch.setattr(status, "lines_from_daemon", none)
+    seen = CliRunner().invoke(status.status, ["--config", config])
+    assert (seen.exit_code, seen.output) == (REFUSED, "tillwatch: busy\n")
