@@ -55,6 +55,8 @@ class States:
                     slot.waiting = False
                     slot.sent_s.append(now_s)
                     taken.append((topic, slot.body))
+            for topic, _body in taken:  # to the end, so that where few may go, none is passed over for ever
+                self._slots[topic] = self._slots.pop(topic)
         return taken
 
     def next_due_s(self) -> float | None:

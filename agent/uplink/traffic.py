@@ -105,6 +105,7 @@ class Traffic:
         self._resume_s = float("-inf")
         self._held: dict[str, float] = {}
         self._complained: set[str] = set()
+        self._unsound: set[str] = set()
         self._storage_failed = False
         states.anew()
 
@@ -122,7 +123,7 @@ class Traffic:
 
     def metric(self, body: Metric) -> None:
         """Send once, unanswered."""
-        payload = self._sound(METRIC, body)
+        payload = self._payload(METRIC, body)
         if payload is not None:
             self._publish(self._topics.full(METRIC), payload, qos=0, retain=False)
 
@@ -133,7 +134,7 @@ class Traffic:
             self._send(self._topics.full(STATUS), self._stamped(announcement.body), announcement)
         if self._room() > 0:
             for below, body in self._states.take(now_s, self._room()):
-                topic, payload = self._topics.full(below), self._sound(below, body)
+                topic, payload = self._topics.full(below), self._payload(below, body)
                 if payload is not None:
                     self._send(topic, payload, _State(topic))
         while self._clears and self._room() > 0:
@@ -284,12 +285,14 @@ class Traffic:
     def _publish(self, topic: str, payload: str, *, qos: int, retain: bool) -> int:
         return self._connection.publish(topic, payload, qos=qos, retain=retain)
 
-    def _sound(self, below: str, body: Body) -> str | None:
-        """The payload; None, and a line in the log, where a driver told what JSON does not have."""
+    def _payload(self, below: str, body: Body) -> str | None:
+        """None, and a line in the log once a session, where a driver told what JSON does not have."""
         try:
             return self._stamped(body)
         except (TypeError, ValueError) as wrong:
-            log.warning("%s is not published: %s", below, wrong)
+            if below not in self._unsound:
+                self._unsound.add(below)
+                log.warning("%s is not published: %s", below, wrong)
             return None
 
     def _stamped(self, body: Body) -> str:

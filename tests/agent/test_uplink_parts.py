@@ -152,6 +152,16 @@ def test_states_keep_to_the_room_there_is_and_go_anew() -> None:
     assert [t for t, _ in states.take(1.0, 9)] == ["a", "b", "c"]
 
 
+def test_where_only_one_may_go_each_has_its_turn() -> None:
+    states = States()
+    taken = []
+    for turn in range(6):
+        for topic in "abc":
+            states.put(topic, Metric(values={}))
+        taken += [topic for topic, _body in states.take(float(turn), 1)]
+    assert taken == [*"abcabc"]
+
+
 def test_a_suspect_gets_three_chances_the_last_one_alone() -> None:
     suspects = Suspects(most=2)
     row, other = Stored("s", 1, "event", ""), Stored("s", 2, "event", "")
