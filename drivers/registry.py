@@ -33,9 +33,9 @@ def spec(name: str) -> DriverSpec:
     module, _, attribute = table[name].partition(":")
     try:
         found = getattr(import_module(module), attribute, None)
-    except ImportError as error:
+    except Exception as error:  # the package is somebody else's, and may break in any way
         raise UnknownDriver(
-            f"driver {name!r} cannot be loaded from {table[name]}: {error}",
+            f"driver {name!r} cannot be loaded from {table[name]}: {type(error).__name__}: {error}",
             hint="install what its package needs, or remove the package",
         ) from error
     if not isinstance(found, DriverSpec) or found.name != name:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from importlib.metadata import EntryPoint, EntryPoints
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -50,4 +51,14 @@ def test_a_driver_that_cannot_be_loaded_is_one_clear_error(
 ) -> None:
     with_entry_points(monkeypatch, ("other", where))
     with pytest.raises(UnknownDriver, match="'other'"):
+        registry.spec("other")
+
+
+def test_a_driver_that_breaks_as_it_is_loaded_is_one_clear_error(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "a_driver_that_breaks.py").write_text("1 / 0\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    with_entry_points(monkeypatch, ("other", "a_driver_that_breaks:SPEC"))
+    with pytest.raises(UnknownDriver, match="a_driver_that_breaks:SPEC: ZeroDivisionError"):
         registry.spec("other")
