@@ -30,8 +30,6 @@ def summarise(
     faults: Iterable[FaultEvent],
     *,
     refresh_s: float,
-    policy: str = "observe",
-    labels: Mapping[str, str] | None = None,
 ) -> Health:
     """Health as it is published, from each watched device's latest observation (None: none yet).
 
@@ -51,8 +49,8 @@ def summarise(
         unknown=[device for device, level in devices.items() if level == "unknown"],
         faults=[_open(fault) for fault in listed],
         sale="unknown",  # nothing tells of a sale yet
-        policy=policy,
-        labels=dict(labels or {}),
+        policy="observe",  # nor repairs anything
+        labels={},
         expires_s=math.ceil(REFRESHES_TILL_OVERDUE * refresh_s),
     )
 
