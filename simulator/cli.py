@@ -65,7 +65,7 @@ def main() -> None:
     multiple=True,
     required=True,
     metavar="DOOR",
-    help="tty:PATH[?baud=115200] or tcp:HOST:PORT",
+    help="tty:PATH[?baud=115200] or tcp:HOST:PORT; file:PATH for host",
 )
 @click.option("--set", "settings", multiple=True, metavar="KNOB=VALUE", help="turn a knob first")
 @click.option(
