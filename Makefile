@@ -4,7 +4,6 @@
 ARGS ?=
 VENV := .venv
 BIN := $(VENV)/bin
-# Setting up says nothing on stdout: `make demo ARGS=--json` is for pipes.
 # Debian's own interpreter where there is one: what an installed terminal runs.
 PYTHON ?= $(shell for p in /usr/bin/python3 python3; do \
 	$$p -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
@@ -47,6 +46,7 @@ soak: packages $(VENV)/.dev
 docs: $(VENV)/.dev
 	$(BIN)/python -m tests.tools.docs
 
+# Setting up says nothing on stdout: `make demo ARGS=--json` is for pipes.
 $(VENV)/bin/python:
 	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer with venv is needed: apt-get install python3-venv" >&2; exit 1; }
 	@echo "setting up $(VENV) with $(PYTHON)" >&2
@@ -65,4 +65,4 @@ packages:
 	@sh tests/tools/packages.sh
 
 clean:
-	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage
