@@ -123,7 +123,9 @@ def test_it_is_overdue_after_two_refreshes() -> None:
 
 def test_a_healthy_terminal_fits_into_700_bytes() -> None:
     observed = dict.fromkeys(("receipt", "kitchen", "reader", "display", "screen", "card", "host"), seen())
-    health = replace(summarise(observed, [], refresh_s=900), labels={"model": "two-screen", "region": "north"})
+    health = replace(
+        summarise(observed, [], refresh_s=900), labels={"model": "two-screen", "region": "north"}
+    )
     stamper = Stamper(
         site="a-shop-with-a-rather-long-name-17",
         boot="1b4e28ba-2fa1-4d2b-883f-0016d3cca427",
