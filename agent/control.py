@@ -108,7 +108,7 @@ class ControlServer:
                 for line in lines:
                     _send(stream, line)
         except TillwatchError as refused:
-            _send(stream, _failure(refused.code, str(refused)))
+            _send(stream, _failure(refused.code, str(refused), refused.hint))
             return
         _send(stream, {"done": True})
 
@@ -138,8 +138,8 @@ def _read_line(peer: socket.socket, within_s: float) -> bytes:
     return line
 
 
-def _failure(code: str, detail: str) -> dict[str, Any]:
-    return {"done": False, "code": code, "detail": detail}
+def _failure(code: str, detail: str, hint: str = "") -> dict[str, Any]:
+    return {"done": False, "code": code, "detail": detail} | ({"hint": hint} if hint else {})
 
 
 def _send(stream: Any, line: dict[str, Any]) -> None:

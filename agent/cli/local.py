@@ -47,7 +47,8 @@ def lines_from_daemon(
             if "done" not in line:
                 yield line
             elif not line["done"]:
-                raise Refused(str(line["detail"]))
+                hint = line.get("hint")
+                raise Refused(f"{line['detail']} ({hint})" if hint else str(line["detail"]))
     except (FileNotFoundError, ConnectionRefusedError) as absent:
         raise NoDaemon(
             f"no daemon answers at {path}; start it: tillwatch run --config {config.source}"

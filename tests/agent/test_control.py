@@ -64,9 +64,9 @@ def test_only_user_and_group_may_open_it(served: Path) -> None:
     assert stat.S_IMODE(served.stat().st_mode) == 0o660
 
 
-def test_a_refusal_has_a_code(served: Path) -> None:
+def test_a_refusal_has_a_code_and_says_what_to_do(served: Path) -> None:
     assert list(ask(served, {"do": "refuse"})) == [
-        {"done": False, "code": "link_unusable", "detail": "not today"}
+        {"done": False, "code": "link_unusable", "detail": "not today", "hint": LinkUnusable.hint}
     ]
 
 
