@@ -47,6 +47,20 @@ def test_each_knob_raises_exactly_its_condition_and_clears_it(knob: str, answers
         assert not kinds or first_s(seen, kinds, since_s) < limit_s
 
 
+def test_a_change_waits_for_no_chore_that_nothing_answers() -> None:
+    bench = Bench(settings=("answers=eot",), poll_s=1)
+    waited: list[float] = []
+    for turn in range(20):
+        bench.tell(("paper=end", "paper=ok")[turn % 2])
+        since_s = bench.clock.monotonic_s()
+        kinds = set[str]() if turn % 2 else {"paper_end", "paper_near_end"}
+        told_s = next(
+            bench.clock.monotonic_s() for _ in range(30) for seen in bench.run(0.1) if raised(seen) == kinds
+        )
+        waited.append(told_s - since_s)
+    assert max(waited) < 1.1 + 0.1  # the bench looks each 0.1 s
+
+
 def test_an_open_cover_hides_what_is_below_it_and_keeps_when_it_was_known() -> None:
     bench = Bench()
     before = bench.run(5)[-1]

@@ -75,7 +75,8 @@ class EscposDriver:
         within = deadline.within(max(self._setup.poll_s, 3 * self._setup.reply_s))
         outcome = self._attempt(within)
         self._conclude(outcome)
-        if outcome is Outcome.ANSWERED:
+        # A change goes out first: a chore that nothing answers takes `reply_s`.
+        if outcome is Outcome.ANSWERED and (self._told is None or not self._news()):
             self._do_chores(within)
         if not self._link.held:
             self._link.close()
