@@ -274,7 +274,11 @@ def _taken(work: Callable[[], None]) -> bool:
 
 def host_device(config: Config) -> Device:
     """The machine itself, as a device like any other."""
-    options = {"vitals": config.host.vitals, "disk": str(config.agent.state_dir)}
+    options = {
+        "vitals": config.host.vitals,
+        "disk": str(config.agent.state_dir),
+        "clock": config.agent.clock,
+    }
     return Device(
         id=HOST, driver=HOST, link="", access="exclusive", poll_s=config.host.poll_s, options=options
     )

@@ -32,9 +32,10 @@ FILE = "file:"
 class HostDriver:
     """Looks at each poll; the machine says nothing of its own accord."""
 
-    def __init__(self, setup: Setup, look: Source) -> None:
+    def __init__(self, setup: Setup, look: Source, *, clock_trusted: bool = False) -> None:
         self._clock = setup.clock
         self._look = look
+        self._clock_trusted = clock_trusted
         self._woken = threading.Event()
         self._conditions = {kind: Condition(None, 0.0, "readback") for kind in KINDS}
         self._last_heard_wall_s: float | None = None
@@ -44,6 +45,8 @@ class HostDriver:
             seen = self._look()
         except (OSError, TillwatchError) as error:
             return self._observation(Vitals(), heard=False, trouble=str(error))
+        if self._clock_trusted:
+            seen = dataclasses.replace(seen, clock_synced=True)
         return self._observation(seen, heard=True)
 
     def listen(self, deadline: Deadline) -> Observation | None:
@@ -95,13 +98,17 @@ class HostDriver:
 
 
 def make(setup: Setup) -> HostDriver:
-    """Options: `vitals` is `psutil` or `file:PATH`, `disk` a path on the file system to watch."""
+    """Options: `vitals` is `psutil` or `file:PATH`, `disk` a path on the file system to watch.
+
+    `clock` is `auto`, or `trusted`: it is right although the kernel does not know it.
+    """
     where = str(setup.options.get("vitals", "psutil"))
     disk = Path(str(setup.options.get("disk", "/")))
+    trusted = setup.options.get("clock") == "trusted"
     if where.startswith(FILE):
-        return HostDriver(setup, vitals.from_file(Path(where.removeprefix(FILE))))
+        return HostDriver(setup, vitals.from_file(Path(where.removeprefix(FILE))), clock_trusted=trusted)
     if where == "psutil":
-        return HostDriver(setup, vitals.machine(disk))
+        return HostDriver(setup, vitals.machine(disk), clock_trusted=trusted)
     raise AddressError(f"vitals = {where!r}: neither psutil nor file:PATH", hint="change vitals in [host]")
 
 
@@ -109,6 +116,6 @@ SPEC = DriverSpec(
     name="host",
     categories=("DeviceMonitor",),
     links=(),
-    options={"vitals": str, "disk": str},
+    options={"vitals": str, "disk": str, "clock": ("auto", "trusted")},
     make=make,
 )

@@ -37,17 +37,32 @@ class NoLink:
         raise AssertionError(f"the host driver used its link: {name}")
 
 
-def host(vitals: str, clock: TurnedClock | SystemClock) -> Driver:
+def host(vitals: str, clock: TurnedClock | SystemClock, trust: str = "auto") -> Driver:
     link: Any = NoLink()
     typed: Link = link
     return SPEC.make(
-        Setup(device="host", link=typed, clock=clock, memory={}, options={"vitals": vitals, "disk": "/"})
+        Setup(
+            device="host",
+            link=typed,
+            clock=clock,
+            memory={},
+            options={"vitals": vitals, "disk": "/", "clock": trust},
+        )
     )
 
 
 def written(path: Path, **changes: object) -> Path:
     path.write_text(json.dumps(HEALTHY | changes))
     return path
+
+
+def test_a_trusted_clock_is_no_fault(tmp_path: Path) -> None:
+    clock = TurnedClock()
+    vitals = f"file:{written(tmp_path / 'host.json', clock_synced=False)}"
+    for trust, unsynced in (("auto", True), ("trusted", False)):
+        seen = host(vitals, clock, trust).poll(Deadline.after(clock, 1))
+        assert seen.conditions["clock_unsynced"].value is unsynced
+        assert seen.facts["clock_synced"] is not unsynced
 
 
 def test_a_healthy_machine(tmp_path: Path) -> None:
