@@ -57,6 +57,10 @@ def load(path: Path) -> list[Step]:
         found = tomllib.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise BadScenario(f"{path}: {error}") from error
+    try:
+        _known(found, {"title", "step"}, "a scenario")
+    except BadScenario as error:
+        raise BadScenario(f"{path}: {error}") from error
     steps = found.get("step")
     if not isinstance(steps, list) or not steps:
         raise BadScenario(f"{path}: has no [[step]]")

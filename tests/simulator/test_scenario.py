@@ -50,7 +50,15 @@ def test_the_scenarios_that_come_along_can_be_read() -> None:
 @pytest.mark.parametrize(
     "text",
     [
-        *("", "step = 3", "not toml", "[[step]]", "[[step]]\nat_s = -1", '[[step]]\nat_s = "soon"'),
+        *(
+            "",
+            "step = 3",
+            "[[step]]\nat_s = 1\n[[expect]]\nwithin_s = 1",
+            "not toml",
+            "[[step]]",
+            "[[step]]\nat_s = -1",
+            '[[step]]\nat_s = "soon"',
+        ),
         *(
             "[[step]]\nat_s = true",
             '[[step]]\nat_s = 1\nset = ["paper=end"]',
