@@ -178,7 +178,16 @@ def counter_command(folder: Path, broker: str) -> None:
     help="where expectations are observed; else as the counter's configuration says",
 )
 def play_command(scenario: Path, folder: Path | None, broker: str | None) -> None:
-    """Play a timeline at a counter; exits 1 if something it names was not observed."""
+    """Play a timeline at a counter; exits 1 if something it names was not observed.
+
+    \b
+    [[step]]
+    at_s = 3
+    device = "receipt"
+    set = ["paper=end"]        # or fault = "unplug+4"
+    say = "the paper is out"
+    expect = {topic = "event", where = {kind = "paper_end"}, within_s = 3}
+    """
     signal.signal(signal.SIGTERM, lambda _number, _frame: sys.exit(128 + signal.SIGTERM))
     try:
         steps = load_scenario(scenario)
