@@ -215,7 +215,20 @@ def _devices(tables: object, problems: Problems) -> list[dict[str, Any]]:
         if owner != where:
             problems.add(f"{where}.id", f'"{device["id"]}" is the id of {owner} already')
         devices.append(device)
+    _check_shared_links(devices, problems)
     return devices
+
+
+def _check_shared_links(devices: list[dict[str, Any]], problems: Problems) -> None:
+    """One device is opened by one of ours only; looking at it passively takes nothing away."""
+    openers: dict[str, str] = {}
+    for index, device in enumerate(devices):
+        link, where = device.get("link"), f"device[{index}]"
+        if device.get("access") != "exclusive" or link is None:
+            continue
+        opener = openers.setdefault(link.partition("?")[0], where)
+        if opener != where:
+            problems.add(f"{where}.link", f"is opened by {opener} already; two cannot own one device")
 
 
 def _device(table: Mapping[str, Any], prefix: str, problems: Problems) -> dict[str, Any]:

@@ -77,6 +77,10 @@ BAD: dict[str, tuple[str | bytes, str]] = {
     "reply out of range": (LEAST + LAMP + "reply_s = -1.5", "device[0].reply_s: expected 0.02 to 30, not -1.5"),
     "option unknown": (LEAST + LAMP + 'color = "red"', "device[0].color: unknown key; did you mean colour?"),
     "option type": (LEAST + LAMP + "blinks = 1", "device[0].blinks: expected true or false, not a whole number"),
+    "one link twice": (
+        LEAST + LAMP + 'access = "exclusive"\n' + LAMP.replace('"lamp"\nd', '"lamp2"\nd') + 'access = "exclusive"',
+        "device[1].link: is opened by device[0] already; two cannot own one device",
+    ),
     "option word": (LEAST + LAMP + 'mood = "sad"', 'device[0].mood: expected calm or merry, not "sad"'),
     "option bool for whole": (LEAST + LAMP + "limit = true", "device[0].limit: expected a whole number, not true or false"),
     "option not a number": (LEAST + LAMP + 'factor = "2"', "device[0].factor: expected a number, not a text in quotes"),
