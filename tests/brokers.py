@@ -108,7 +108,7 @@ def mosquitto_broker(
     """`options` are lines of mosquitto.conf(5); anonymous clients are let in unless told otherwise."""
     program = find_mosquitto()
     if program is None:
-        pytest.skip("no mosquitto here")
+        pytest.fail("no mosquitto here; install it: apt-get install mosquitto (make test does)")
     port = free_port()
     config = tmp_path / f"mosquitto-{port}.conf"
     settings: dict[str, object] = {
