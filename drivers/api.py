@@ -102,6 +102,10 @@ class Link(Protocol):
         """The line that shows the device's power (DSR): high, low, or None where there is none."""
         ...
 
+    def busy(self) -> bool:
+        """Somebody else is using the device, so that it cannot be asked now: its silence says nothing."""
+        ...
+
     def wake(self) -> None: ...
 
 
@@ -123,6 +127,7 @@ class Observation:
     power: Power
     conditions: Mapping[str, Condition]  #: every kind the device can report, in a fixed order
     last_heard_wall_s: float | None = None
+    in_use: bool | None = None  #: somebody else's data is on its way to it; None where nobody can know
     identity: Mapping[str, str] = field(default_factory=dict)
     facts: Mapping[str, Json] = field(default_factory=dict)  #: what is no condition, such as pin3
     statistics: Mapping[str, float] = field(default_factory=dict)  #: UnifiedPOS names; absent, not 0

@@ -8,6 +8,7 @@
     |   +-- LinkLost          it was open and broke (I/O error, hang-up, reset)
     |   +-- NoPermission      the agent may not open it
     |   +-- HeldByOther       another program holds it
+    |   +-- PassThroughDown   the process that shares the device with the till does not run
     |   +-- LinkUnusable      anything else the system says no to (bad mode, library missing)
     +-- ProtocolError         bytes that are not the device's protocol
     +-- UnknownDriver         no such driver, or two of one name
@@ -62,6 +63,13 @@ class NoPermission(LinkError):
 class HeldByOther(LinkError):
     code = "held_by_other"
     hint = "another program has the device open; stop it, or set access to passive"
+
+
+class PassThroughDown(LinkError):
+    code = "pass_through_down"
+    hint = (
+        "start the pass-through: `systemctl start tillwatch-pass-through`; without it the till cannot print"
+    )
 
 
 class LinkUnusable(LinkError):

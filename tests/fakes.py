@@ -82,5 +82,8 @@ class ScriptedLink:
     def power_line(self) -> bool | None:
         return self.dsr if self._open else None
 
+    def busy(self) -> bool:
+        return False
+
     def wake(self) -> None:
         self._woken = True

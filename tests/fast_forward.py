@@ -27,7 +27,7 @@ CONFIG = Config(
     source=Path("tillwatch.toml"),
     terminal=TerminalConfig(id="T-0001", site="shop-17"),
     mqtt=Mqtt(host="127.0.0.1", port=1883, tls=False),
-    agent=Agent(state_dir=Path("state"), runtime_dir=Path("run")),
+    agent=Agent(state_dir=Path("state"), runtime_dir=Path("run"), till_dir=Path("till")),
 )
 
 

@@ -74,6 +74,9 @@ class MemoryLink:
     def power_line(self) -> bool | None:
         return self._door.power_line() if self._open and self.scheme == "serial" else None
 
+    def busy(self) -> bool:
+        return False
+
     def wake(self) -> None:
         self._woken = True
 

@@ -48,7 +48,7 @@ class Rig:
             source=folder / "tillwatch.toml",
             terminal=Terminal(id=terminal, site="shop"),
             mqtt=settings,
-            agent=Agent(state_dir=folder, runtime_dir=folder),
+            agent=Agent(state_dir=folder, runtime_dir=folder, till_dir=folder / "till"),
         )
         self.stamper = Stamper(
             site="shop", boot="boot", clock=SystemClock(), up_s=time.monotonic, synced=lambda: True

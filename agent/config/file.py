@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from agent.config import Agent, Config, Device, Host, Mqtt, Terminal, values
+from agent.config import Agent, Config, Device, Host, Mqtt, Network, Sale, Terminal, Till, values
 from agent.config.tables import (
     ConfigError,
     ConfigErrors,
@@ -26,7 +26,7 @@ from drivers.link import address
 __all__ = ["ConfigError", "ConfigErrors", "load"]
 
 CONFIG_VERSION = 1
-RESERVED_IDS = ("host", "agent", "uplink")
+RESERVED_IDS = ("host", "agent", "uplink", "network")
 MAX_BYTES = 1 << 20
 
 _LINE_IN_TOML = re.compile(r" \(at line (\d+), column \d+\)$")
@@ -39,6 +39,9 @@ def _fields(folder: Path) -> Mapping[str, Fields]:
             "id": Field(values.identifier(), required=True),
             "site": Field(values.text(64)),
             "hours": Field(values.hours),
+            "holidays": Field(values.texts),
+            "timezone": Field(values.text()),
+            "maintenance": Field(values.hours),
         },
         "mqtt": {
             "url": Field(values.broker_url, required=True),
@@ -52,6 +55,7 @@ def _fields(folder: Path) -> Mapping[str, Fields]:
         },
         "agent": {
             "state_dir": Field(values.path_in(folder)),
+            "till_dir": Field(values.path_in(folder)),
             "clock": Field(values.one_of("auto", "trusted")),
             "health_refresh_s": Field(values.number(1, 86_400)),
             "metric_s": Field(values.number(1, 86_400)),
@@ -59,6 +63,18 @@ def _fields(folder: Path) -> Mapping[str, Fields]:
         "host": {
             "vitals": Field(values.vitals),
             "poll_s": Field(values.number(0.1, 3600)),
+        },
+        "sale": {
+            "quiet_s": Field(values.number(1, 86_400)),
+            "display": Field(values.text()),
+        },
+        "till": {
+            "http": Field(values.text()),
+            "origins": Field(values.texts),
+        },
+        "network": {
+            "poll_s": Field(values.number(0.1, 3600)),
+            "check_url": Field(values.text()),
         },
     }
 
@@ -69,6 +85,7 @@ _DEVICE: Fields = {
     "link": Field(values.text(max_length=4096), required=True),
     "access": Field(values.one_of("passive", "shared", "exclusive")),
     "till": Field(values.text(max_length=4096)),
+    "look": Field(values.texts),
     "profile": Field(values.text()),
     "poll_s": Field(values.number(0.1, 3600)),
     "reply_s": Field(values.number(0.02, 30)),
@@ -104,6 +121,9 @@ def load(path: Path, env: Mapping[str, str]) -> Config:
         mqtt=Mqtt(**mqtt),
         agent=Agent(**agent),
         host=Host(**read["host"]),
+        sale=Sale(**read["sale"]),
+        till=Till(**read["till"]),
+        network=Network(**read["network"]),
         devices=tuple(Device(**device) for device in devices),
     )
 
@@ -176,7 +196,9 @@ def _agent(read: dict[str, Any], env: Mapping[str, str], problems: Problems) -> 
     if state_dir is None:
         problems.add("agent.state_dir", "is missing, and neither STATE_DIRECTORY nor HOME is set")
         return read
-    return {**read, "state_dir": state_dir, "runtime_dir": _runtime_dir(env) or state_dir}
+    runtime_dir = _runtime_dir(env) or state_dir
+    till_dir = read.get("till_dir") or Path(env.get("TILLWATCH_TILL_DIR") or runtime_dir / "till")
+    return {**read, "state_dir": state_dir, "runtime_dir": runtime_dir, "till_dir": till_dir}
 
 
 def _state_dir(env: Mapping[str, str]) -> Path | None:
@@ -243,7 +265,7 @@ def _device(table: Mapping[str, Any], prefix: str, problems: Problems) -> dict[s
         refuse_unknown(table, prefix, (*_DEVICE, *options), problems)
     device["options"] = read_fields(table, prefix, options, problems)
     _check_link(device.get("link"), spec, prefix, problems)
-    _check_access(device.get("access"), device.pop("till", None), prefix, problems)
+    _check_access(device.get("access"), device.get("till"), prefix, problems)
     profile = device.get("profile")
     if spec and profile is not None and profile not in spec.profiles:
         problems.add(

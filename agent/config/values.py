@@ -79,6 +79,11 @@ def text(max_length: int = 200) -> Callable[[object], str]:
     return read
 
 
+def texts(value: object) -> tuple[str, ...]:
+    """A list of lines of text."""
+    return tuple(text()(each) for each in _expect(list, value))
+
+
 def number(low: float, high: float) -> Callable[[object], float]:
     """A number from `low` to `high`, with or without a fraction."""
 

@@ -31,5 +31,8 @@ class NoLink:
     def power_line(self) -> bool | None:
         return None
 
+    def busy(self) -> bool:
+        return False
+
     def wake(self) -> None:
         """Nobody waits."""

@@ -125,6 +125,9 @@ class SerialLink:
         except OSError:  # ENOTTY: a line without modem lines, such as a pty
             return None
 
+    def busy(self) -> bool:
+        return False
+
     def wake(self) -> None:
         self._waiter.wake()
 

@@ -92,6 +92,9 @@ class TcpLink:
     def power_line(self) -> bool | None:
         return None
 
+    def busy(self) -> bool:
+        return False
+
     def wake(self) -> None:
         self._waiter.wake()
 

@@ -70,7 +70,11 @@ def test_the_least_configuration_takes_every_default(tmp_path: Path) -> None:
         source=path,
         terminal=Terminal(id="T-0001"),
         mqtt=Mqtt(host="broker.example", port=1883, tls=False),
-        agent=Agent(state_dir=Path("/var/lib/tillwatch"), runtime_dir=Path("/run/tillwatch")),
+        agent=Agent(
+            state_dir=Path("/var/lib/tillwatch"),
+            runtime_dir=Path("/run/tillwatch"),
+            till_dir=Path("/run/tillwatch/till"),
+        ),
         host=Host(),
         devices=(),
     )
@@ -135,6 +139,7 @@ def test_a_full_configuration_says_all(tmp_path: Path) -> None:
     assert config.agent == Agent(
         state_dir=tmp_path / "state",
         runtime_dir=Path("/run/tillwatch"),
+        till_dir=Path("/run/tillwatch/till"),
         clock="trusted",
         health_refresh_s=60.0,
         metric_s=30.5,

@@ -25,7 +25,7 @@ def config(short_path: Path) -> Config:
         source=short_path / "t.toml",
         terminal=Terminal(id="T-1"),
         mqtt=Mqtt(host="127.0.0.1", port=1, tls=False),
-        agent=Agent(state_dir=short_path / "state", runtime_dir=short_path),
+        agent=Agent(state_dir=short_path / "state", runtime_dir=short_path, till_dir=short_path / "till"),
         host=Host(vitals=f"file:{short_path / 'vitals.json'}"),
     )
 

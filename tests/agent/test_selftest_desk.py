@@ -18,7 +18,7 @@ CONFIG = Config(
     source=Path("t.toml"),
     terminal=Terminal(id="T-1"),
     mqtt=Mqtt(host="h", port=1, tls=False),
-    agent=Agent(state_dir=Path("s"), runtime_dir=Path("r")),
+    agent=Agent(state_dir=Path("s"), runtime_dir=Path("r"), till_dir=Path("t")),
 )
 
 

@@ -48,7 +48,7 @@ def _uplink_s(folder: Path, broker: Broker, rows: Sequence[Row]) -> float:
         source=folder / "none.toml",
         terminal=Terminal(id="T-bench"),
         mqtt=Mqtt(host="127.0.0.1", port=broker.port, tls=False),
-        agent=Agent(state_dir=folder, runtime_dir=folder),
+        agent=Agent(state_dir=folder, runtime_dir=folder, till_dir=folder / "till"),
     )
     outbox = Outbox(folder / "drain.sqlite", stamper=STAMPER)
     writer = Writer(outbox)
