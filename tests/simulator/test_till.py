@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from simulator.control import tell
 from simulator.loop import Loop
 from simulator.station import Plan, Station
 from simulator.till.receipts import sale
@@ -67,18 +68,19 @@ def test_receipts_arrive_as_sent_and_every_sale_is_told(tmp_path: Path, short_pa
 
 
 @pytest.mark.system
-def test_a_cut_line_costs_a_receipt_and_the_till_goes_on(tmp_path: Path) -> None:
+def test_a_cut_line_costs_a_receipt_and_the_till_goes_on(tmp_path: Path, short_path: Path) -> None:
     loop = Loop()
-    station = Station(Plan(model="escpos", doors=[f"tty:{tmp_path}/port"]), loop)
+    control = short_path / "ctl"
+    station = Station(Plan(model="escpos", doors=[f"tty:{tmp_path}/port"], control=control), loop)
     till = Till(tmp_path / "port", loop, each_s=EACH_S)
     station.open()
     till.open()
     try:
         with running(loop):
             until(lambda: till.receipts >= 1, "a receipt", within_s=10)
-            station.tell(["fault=unplug"])
+            tell(control, ["fault=unplug"])
             before = till.receipts
-            station.tell(["fault=none"])
+            tell(control, ["fault=none"])
             until(lambda: till.receipts >= before + 2, "receipts after the cut", within_s=10)
     finally:
         till.close()
