@@ -185,6 +185,7 @@ class Setup:
     profile: str = "plain"
     poll_s: float = 2.0
     reply_s: float = 0.5
+    shared: bool = False  #: the device is the till's as well, and `link` is by way of the pass-through
     options: Mapping[str, Json] = field(default_factory=dict)
 
 
@@ -202,4 +203,6 @@ class DriverSpec:
     profiles: tuple[str, ...] = ("plain",)
     options: Mapping[str, type | tuple[str, ...]] = field(default_factory=dict)
     """Further config keys, each with its type or the words it may be."""
+    junction: str = ""
+    """`package.module:Class` of what shares such a device with the till; without one, shared access is refused."""
     make: Maker

@@ -33,6 +33,7 @@ class Outcome(enum.StrEnum):
     NO_PERMISSION = "no_permission"
     HELD_BY_OTHER = "held_by_other"
     UNUSABLE = "link_unusable"
+    PASS_THROUGH_DOWN = "pass_through_down"
 
 
 KINDS: Mapping[str, tuple[str, ...]] = {
@@ -42,14 +43,18 @@ KINDS: Mapping[str, tuple[str, ...]] = {
 }
 """Link scheme -> the conditions possible over it, in their fixed order."""
 
+SHARED_KINDS = ("pass_through_down",)
+"""And of a device that is shared with the till."""
+
 _AT_ONCE: Mapping[Outcome, str] = {
     Outcome.HELD_BY_OTHER: "held_by_other",
     Outcome.NO_PERMISSION: "no_permission",
+    Outcome.PASS_THROUGH_DOWN: "pass_through_down",
 }
 """What one poll says beyond doubt, also of a device that never answered."""
 
 _OPEN = (Outcome.ANSWERED, Outcome.MISSED, Outcome.GARBLED)
-_WAY = ("unplugged", "unreachable", "held_by_other", "no_permission")
+_WAY = ("unplugged", "unreachable", "held_by_other", "no_permission", "pass_through_down")
 """What is certainly not so while the link is open."""
 
 _POWER: Mapping[str, Power] = {
@@ -61,14 +66,20 @@ _POWER: Mapping[str, Power] = {
     "garbled": Power.UNKNOWN,
     "held_by_other": Power.UNKNOWN,
     "no_permission": Power.UNKNOWN,
+    "pass_through_down": Power.UNKNOWN,
 }
+
+
+def kinds(scheme: str, *, shared: bool = False) -> tuple[str, ...]:
+    """The conditions possible over such a link, in their fixed order."""
+    return (*KINDS[scheme], *(SHARED_KINDS if shared else ()))
 
 
 class Judge:
     """Fed with the outcome of each poll; `memory` keeps what was learned over restarts."""
 
-    def __init__(self, *, scheme: str, proves_power: bool, memory: Memory) -> None:
-        self._kinds = KINDS[scheme]
+    def __init__(self, *, scheme: str, proves_power: bool, memory: Memory, shared: bool = False) -> None:
+        self._kinds = kinds(scheme, shared=shared)
         self._proves_power = proves_power
         self._memory = memory
         self._missed: deque[Outcome] = deque(maxlen=POLLS)

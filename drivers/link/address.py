@@ -3,6 +3,11 @@
     serial:PATH?baud=115200&parity=N&bits=8&flow=none
     tcp:HOST:PORT[?hold=1]             an IPv6 host in brackets
 
+And where a till connects to a device that it shares with us:
+
+    tty:PATH?mode=0660&group=dialout
+    tcp:HOST:PORT
+
 Pure text; nothing is opened. Every mistake is an AddressError of one line.
 """
 
@@ -43,7 +48,25 @@ class TcpAddress:
     scheme = "tcp"
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TillTty:
+    """A tty of ours at `path`; its mode, and its group where one is named."""
+
+    path: str
+    mode: int = 0o660
+    group: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TillTcp:
+    """A port of ours, on the interface that `host` names."""
+
+    host: str
+    port: int
+
+
 Address: TypeAlias = SerialAddress | TcpAddress
+TillAddress: TypeAlias = TillTty | TillTcp
 
 
 def parse(text: str) -> Address:
@@ -58,6 +81,28 @@ def parse(text: str) -> Address:
     if scheme in LATER:
         raise AddressError(f"{scheme}: links are not supported by this version; use serial: or tcp:")
     raise AddressError(f"{scheme}: is no link scheme; use serial: or tcp:")
+
+
+def parse_till(text: str) -> TillAddress:
+    """Read the address of a till's door; raises AddressError."""
+    scheme, colon, rest = text.partition(":")
+    if scheme == "tcp" and colon:
+        if "?" in rest:
+            raise AddressError("tcp: takes no parameters where the till connects")
+        place = _tcp(rest)
+        return TillTcp(host=place.host, port=place.port)
+    if scheme != "tty" or not colon:
+        raise AddressError(f"{text!r} is no place for a till; write tty:PATH or tcp:HOST:PORT")
+    path, _, query = rest.partition("?")
+    if not path.startswith("/") or path.endswith("/"):
+        raise AddressError(f"tty: needs an absolute path, such as tty:/run/tillwatch-till/receipt; got {path!r}")
+    given = _parameters("tty", query, ("mode", "group"))
+    mode = given.get("mode", "0660")
+    if not (mode.isascii() and mode.isdigit() and len(mode) <= 4 and not set(mode) & {"8", "9"}):
+        raise AddressError(f"mode must be octal, such as 0660; got {mode!r}")
+    if int(mode, 8) & ~0o666:
+        raise AddressError(f"mode may give read and write, no more; got {mode!r}")
+    return TillTty(path=path, mode=int(mode, 8), group=given.get("group", ""))
 
 
 def _serial(rest: str) -> SerialAddress:

@@ -128,6 +128,28 @@ class SerialLink:
     def busy(self) -> bool:
         return False
 
+    def fileno(self) -> int:
+        """The descriptor, for a poll(2) of the caller's own; -1 while closed."""
+        return -1 if self._port is None else self._port.fileno()
+
+    def waiting_bytes(self) -> int:
+        """So many written bytes have not left yet."""
+        if self._port is None:
+            return 0
+        try:
+            return int(self._port.out_waiting)
+        except OSError as error:
+            raise self._lost(error.strerror) from error
+
+    def set_line(self, *, baud: int, rtscts: bool, xonxoff: bool) -> None:
+        """Another speed or flow control, on the open port; raises LinkError where the port refuses it."""
+        if self._port is None:
+            raise self._lost("not open")
+        try:
+            self._port.apply_settings({"baudrate": baud, "rtscts": rtscts, "xonxoff": xonxoff})
+        except (OSError, ValueError, termios.error) as error:
+            raise LinkUnusable(f"{self._address.path}: the port refuses {baud} baud: {error}") from error
+
     def wake(self) -> None:
         self._waiter.wake()
 

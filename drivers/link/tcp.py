@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import fcntl
 import os
 import queue
 import select
 import socket
+import sys
+import termios
 import threading
 from typing import Any
 
@@ -27,8 +30,10 @@ class TcpLink:
     scheme = "tcp"
     proves_power = True
 
-    def __init__(self, address: TcpAddress) -> None:
+    def __init__(self, address: TcpAddress, *, ahead_bytes: int = 0) -> None:
+        """`ahead_bytes`: so much may be written ahead of the device; the system's own choice where 0."""
         self._address = address
+        self._ahead_bytes = ahead_bytes
         self.held = address.hold
         self._waiter = Waiter()
         self._resolver: threading.Thread | None = None
@@ -95,12 +100,30 @@ class TcpLink:
     def busy(self) -> bool:
         return False
 
+    def fileno(self) -> int:
+        """The descriptor, for a poll(2) of the caller's own; -1 while closed."""
+        return -1 if self._socket is None else self._socket.fileno()
+
+    def waiting_bytes(self) -> int:
+        """So many written bytes are not acknowledged yet."""
+        if self._socket is None:
+            return 0
+        return int.from_bytes(fcntl.ioctl(self._socket, termios.TIOCOUTQ, bytes(4)), sys.byteorder)
+
+    def shut(self) -> None:
+        """Nothing more will be written; what the device still says can be read."""
+        if self._socket is not None:
+            with contextlib.suppress(OSError):  # broken already: the next read says so
+                self._socket.shutdown(socket.SHUT_WR)
+
     def wake(self) -> None:
         self._waiter.wake()
 
     def _connect(self, made: socket.socket, place: Any, deadline: Deadline) -> None:
         made.setblocking(False)
         made.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        if self._ahead_bytes:
+            made.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, self._ahead_bytes)
         code = made.connect_ex(place)
         if code == errno.EINPROGRESS:
             ready = self._waiter.wait(made.fileno(), select.POLLOUT, deadline, wakeable=False)

@@ -1,0 +1,87 @@
+"""A device that is shared with the till: the driver as it is, and around it what is known of the till.
+
+The driver asks by way of a `SharedLink`; this adds to each of its observations whether a job of the till's
+is in progress, whether the till is connected, and what the pass-through has counted.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from drivers.api import Clock, Deadline, Driver, Json, Level, Observation, Occasion, Step
+from drivers.link.shared import SharedLink
+
+RESTARTS = "PassThroughRestartCount"
+LOST_BYTES = "PassThroughLostByteCount"
+FACTS_EACH_S = 1.0
+"""A till may connect for each receipt: more often its coming and going is no news."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Till:
+    in_use: bool | None
+    connected: bool | None
+
+
+class SharedDriver:
+    """`drivers.api.Driver` around another one over `link`."""
+
+    def __init__(self, inner: Driver, link: SharedLink, clock: Clock) -> None:
+        self._inner = inner
+        self._link = link
+        self._clock = clock
+        self._last: Observation | None = None
+        self._told = _Till(None, None)
+        self._told_s = -math.inf
+
+    def poll(self, deadline: Deadline) -> Observation:
+        return self._tell(self._inner.poll(deadline))
+
+    def listen(self, deadline: Deadline) -> Observation | None:
+        heard = self._inner.listen(deadline)
+        if heard is not None:
+            return self._tell(heard)
+        if self._last is None or not self._news():
+            return None
+        return self._tell(dataclasses.replace(self._last, at_s=self._clock.monotonic_s(), heard=False))
+
+    def selftest(self, level: Level, occasion: Occasion, deadline: Deadline) -> Iterator[Step]:
+        return self._inner.selftest(level, occasion, deadline)
+
+    def wake(self) -> None:
+        self._inner.wake()
+
+    def close(self) -> None:
+        self._inner.close()
+        self._link.end()
+
+    def _now(self) -> _Till:
+        state = self._link.state
+        return _Till(state.busy, state.till_connected) if state else _Till(None, None)
+
+    def _news(self) -> bool:
+        now = self._now()
+        later = self._clock.monotonic_s() - self._told_s >= FACTS_EACH_S
+        return now.in_use != self._told.in_use or (later and now.connected != self._told.connected)
+
+    def _tell(self, seen: Observation) -> Observation:
+        self._last = seen
+        now, now_s, state = self._now(), self._clock.monotonic_s(), self._link.state
+        if now_s - self._told_s >= FACTS_EACH_S:
+            self._told_s = now_s
+        else:
+            now = dataclasses.replace(now, connected=self._told.connected)
+        self._told = now
+        facts: dict[str, Json] = {**seen.facts, "till": {"connected": now.connected}}
+        statistics = dict(seen.statistics)
+        if state:
+            statistics |= {
+                "TillJobCount": float(state.jobs),
+                "TillByteCount": float(state.till_bytes),
+                RESTARTS: float(state.restarts),
+                LOST_BYTES: float(state.lost_bytes),
+            }
+        return dataclasses.replace(seen, in_use=now.in_use, facts=facts, statistics=statistics)
