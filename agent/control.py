@@ -180,7 +180,7 @@ def _bind(path: Path) -> socket.socket:
                     hint="stop it, or give this one a runtime directory of its own",
                 )
             path.unlink()
-        with _short(path) as address:
+        with short_address(path) as address:
             listener.bind(address)
         path.chmod(0o660)
         listener.listen(CONNECTIONS_MOST)
@@ -191,7 +191,7 @@ def _bind(path: Path) -> socket.socket:
 
 
 @contextlib.contextmanager
-def _short(path: Path) -> Iterator[str]:
+def short_address(path: Path) -> Iterator[str]:
     """The address of `path`, which may lie deeper than the 108 bytes of a socket address (unix(7))."""
     folder = os.open(path.parent, os.O_PATH | os.O_DIRECTORY)
     try:
@@ -204,7 +204,7 @@ def _alive(path: Path) -> bool:
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
         probe.settimeout(REQUEST_S)
         try:
-            with _short(path) as address:
+            with short_address(path) as address:
                 probe.connect(address)
         except OSError:
             return False
@@ -225,7 +225,7 @@ def ask(
     """
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as client:
         client.settimeout(silence_s)
-        with _short(path) as address:
+        with short_address(path) as address:
             client.connect(address)
         client.sendall(json.dumps(request).encode() + b"\n")
         with client.makefile("rb") as lines:

@@ -1,0 +1,62 @@
+"""Who speaks for a till, and until when: a bounded number of sources, each with its last word."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from agent.diagnosis.sale import SaleWord
+from agent.till.words import LASTS_S, Said
+from drivers.api import Clock
+
+SOURCES_MOST = 32
+SOURCES_EACH_MOST = 8  #: of one speaker, so that none takes the others' places
+
+log = logging.getLogger("tillwatch.till")
+
+
+@dataclass(slots=True)
+class _Voice:
+    speaker: str
+    ends_s: float
+
+
+class Speakers:
+    """Turns what was said into words on the sale. One thread owns it."""
+
+    def __init__(self, tell: Callable[[SaleWord], None], clock: Clock) -> None:
+        self._tell = tell
+        self._clock = clock
+        self._voices: dict[str, _Voice] = {}
+        self._greeted: set[str] = set()
+
+    def say(self, speaker: str, said: Said, lasts_s: float = LASTS_S) -> str | None:
+        """Pass a word on; its source, or None if there is no place for one more.
+
+        `speaker` is a user's number or `http`; `lasts_s` counts where the word does not say how long.
+        """
+        source = "/".join(filter(None, ("till", speaker, said.name)))
+        now_s = self._clock.monotonic_s()
+        if source not in self._voices and not self._place_for(speaker, now_s):
+            return None
+        lasts_s = said.lasts_s or lasts_s
+        self._voices[source] = _Voice(speaker, now_s + lasts_s)
+        self._greet(source)
+        self._tell(SaleWord(source, busy=said.busy, sees="whole", lasts_s=lasts_s))
+        return source
+
+    def withdraw(self, source: str) -> None:
+        """Who said it is gone, so it counts no more."""
+        if self._voices.pop(source, None):
+            self._tell(SaleWord(source, busy=None, sees="whole", lasts_s=None))
+
+    def _place_for(self, speaker: str, now_s: float) -> bool:
+        self._voices = {source: voice for source, voice in self._voices.items() if voice.ends_s > now_s}
+        own = sum(voice.speaker == speaker for voice in self._voices.values())
+        return own < SOURCES_EACH_MOST and len(self._voices) < SOURCES_MOST
+
+    def _greet(self, source: str) -> None:
+        if source not in self._greeted and len(self._greeted) < SOURCES_MOST:
+            self._greeted.add(source)
+            log.info("%s says when a sale is in progress", source)
