@@ -38,10 +38,10 @@ def _fields(folder: Path) -> Mapping[str, Fields]:
         "terminal": {
             "id": Field(values.identifier(), required=True),
             "site": Field(values.text(64)),
-            "hours": Field(values.hours),
-            "holidays": Field(values.texts),
-            "timezone": Field(values.text()),
-            "maintenance": Field(values.hours),
+            "hours": Field(values.week),
+            "holidays": Field(values.holidays),
+            "timezone": Field(values.time_zone),
+            "maintenance": Field(values.week),
         },
         "mqtt": {
             "url": Field(values.broker_url, required=True),
@@ -112,6 +112,8 @@ def load(path: Path, env: Mapping[str, str]) -> Config:
     refuse_unknown(document, "", (*tables, "config_version", "device"), problems)
     read = {name: _read_named(document, name, fields, problems) for name, fields in tables.items()}
     devices = _devices(document.get("device", []), problems)
+    if "holidays" in read["terminal"] and "hours" not in document["terminal"]:
+        problems.add("terminal.holidays", "needs hours beside it")
     mqtt = _mqtt(read["mqtt"], problems)
     agent = _agent(read["agent"], env, problems)
     problems.end()

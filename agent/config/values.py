@@ -14,6 +14,8 @@ from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
+from agent.diagnosis import hours
+
 Reader = Callable[[Any], Any]
 
 T = TypeVar("T")
@@ -24,11 +26,6 @@ _LARGEST = sys.float_info.max
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
 _ID_FORM = "a letter or digit, then at most 62 letters, digits, dots, underscores or dashes"
 _PORTS = {"mqtt": 1883, "mqtts": 8883}
-_DAY = "(Mo|Tu|We|Th|Fr|Sa|Su)"
-_DAYS = rf"{_DAY}(-{_DAY})?"
-_TIME = r"([01]\d|2[0-3]):[0-5]\d"
-_SPAN = rf"{_TIME}-({_TIME}|24:00)"
-_HOURS = re.compile(rf"{_DAYS}(,{_DAYS})* {_SPAN}(,{_SPAN})*")
 _TYPE_NAMES: tuple[tuple[type, str], ...] = (
     (bool, "true or false"),
     (str, "a text in quotes"),
@@ -155,14 +152,25 @@ def file_in(folder: Path) -> Callable[[object], Path]:
     return read
 
 
-def hours(value: object) -> str:
-    """Opening hours, as in "Mo-Fr 08:00-20:00; Sa,Su 10:00-16:00"."""
+def week(value: object) -> str:
+    """Hours of a week, as in "Mo-Fr 08:00-20:00; Sa 10:00-14:00,16:00-02:00; Su off"."""
+    said = text(max_length=500)(value)
+    hours.read_week(said)
+    return said
+
+
+def holidays(value: object) -> tuple[str, ...]:
+    """Dates that differ from the week, as in "2026-12-25" or "12-24 08:00-14:00"."""
+    said = texts(value)
+    for each in said:
+        hours.read_holiday(each)
+    return said
+
+
+def time_zone(value: object) -> str:
+    """An IANA name that this machine knows."""
     said = text()(value)
-    for rule in said.split(";"):
-        if not _HOURS.fullmatch(rule.strip()):
-            raise ValueError(
-                f'expected hours as in "Mo-Fr 08:00-20:00; Sa 10:00-16:00", not "{rule.strip()}"'
-            )
+    hours.read_zone(said)
     return said
 
 

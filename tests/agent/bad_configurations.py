@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from agent.config.file import MAX_BYTES
+from agent.diagnosis.hours import HOLIDAY_FORM, HOURS_FORM
 
 TOP = 'config_version = 1\n[terminal]\nid = "T-0001"\n'
 MQTT = '[mqtt]\nurl = "mqtt://broker.example"\n'
@@ -32,8 +33,14 @@ BAD: dict[str, tuple[str | bytes, str]] = {
     "terminal id type": (f"config_version = 1\n{MQTT}[terminal]\nid = 7", "terminal.id: expected a text in quotes, not a whole number"),
     "site too long": (f'{TOP}site = "{"s" * 65}"\n{MQTT}', "terminal.site: expected at most 64 characters, not 65"),
     "site of two lines": (f'{TOP}site = "a\\nb"\n{MQTT}', "terminal.site: expected one line of text"),
-    "hours day": (f'{TOP}hours = "Mon 08:00-20:00"\n{MQTT}', 'terminal.hours: expected hours as in "Mo-Fr 08:00-20:00; Sa 10:00-16:00", not "Mon 08:00-20:00"'),
-    "hours time": (f'{TOP}hours = "Mo 08:00-20:00; Su 9-25"\n{MQTT}', 'terminal.hours: expected hours as in "Mo-Fr 08:00-20:00; Sa 10:00-16:00", not "Su 9-25"'),
+    "hours day": (f'{TOP}hours = "Mon 08:00-20:00"\n{MQTT}', f'terminal.hours: {HOURS_FORM}, not "Mon 08:00-20:00"'),
+    "hours time": (f'{TOP}hours = "Mo 08:00-20:00; Su 09:00-25:00"\n{MQTT}', f'terminal.hours: {HOURS_FORM}, not "Su 09:00-25:00": there is no'),
+    "hours a number": (f"{TOP}hours = 8\n{MQTT}", "terminal.hours: expected a text in quotes, not a whole number"),
+    "maintenance": (f'{TOP}maintenance = "at night"\n{MQTT}', f'terminal.maintenance: {HOURS_FORM}, not "at night"'),
+    "holidays no list": (f'{TOP}hours = "24/7"\nholidays = "12-25"\n{MQTT}', "terminal.holidays: expected a list, not a text in quotes"),
+    "holiday that is none": (f'{TOP}hours = "24/7"\nholidays = ["12-25", "02-30"]\n{MQTT}', f'terminal.holidays: {HOLIDAY_FORM}, not "02-30": day is out'),
+    "holidays alone": (f'{TOP}holidays = ["12-25"]\n{MQTT}', "terminal.holidays: needs hours beside it"),
+    "time zone": (f'{TOP}timezone = "Europe/Colonia"\n{MQTT}', 'terminal.timezone: there is no time zone "Europe/Colonia"; expected one as in Europe/Berlin'),
     "mqtt missing": (TOP, "mqtt.url: is missing"),
     "url scheme": (TOP + '[mqtt]\nurl = "http://broker"', f"mqtt.url: {URL_FORM}"),
     "url without scheme": (TOP + '[mqtt]\nurl = "broker:1883"', f"mqtt.url: {URL_FORM}"),
