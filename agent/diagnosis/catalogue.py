@@ -37,6 +37,7 @@ class Kind:
     causes: tuple[str, ...] = ()
     advice: str
     meaning: str
+    closing: bool = False  #: what a shop that closes switches off explains it
 
 
 # A status bit may flicker while a lid closes or a sensor settles; the contract allows 1 s.
@@ -113,6 +114,11 @@ _KINDS: tuple[tuple[str, Layer, Severity, tuple[float, float], tuple[str, ...], 
 )
 # fmt: on
 
+# A socket strip takes the printers at night, and with them the USB adapters; another one the router, and
+# so the time server. What is left without power is not seen frozen, but a network printer's print
+# server may have a supply of its own.
+_CLOSING = frozenset((*_GONE, "network_down", "clock_unsynced"))
+
 CATALOGUE: Mapping[str, Kind] = {
     kind: Kind(
         kind=kind,
@@ -123,6 +129,7 @@ CATALOGUE: Mapping[str, Kind] = {
         causes=causes,
         advice=advice,
         meaning=meaning,
+        closing=kind in _CLOSING,
     )
     for kind, layer, severity, (on_s, off_s), causes, advice, meaning in _KINDS
 }

@@ -7,6 +7,7 @@ down, never compared.
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
@@ -87,6 +88,7 @@ class Diagnosis:
       before stays and names the cause in `suppressed_by`.
     - Turning true again during `off_s` counts as a raise. At the third raise within
       `CHATTER_WINDOW_S` a fault is marked `chattering` and clears only after `CHATTER_QUIET_S`.
+    - What closing explains is not raised while it is excused (see `excuse`).
     - A condition that the catalogue does not have is no fault.
     """
 
@@ -95,6 +97,8 @@ class Diagnosis:
         self._clock = clock
         self._tracks: dict[str, dict[str, _Track]] = {}
         self._changes: list[Change] = []
+        self._well_s: dict[str, float] = {}  #: device -> when nothing that closing explains held last
+        self._excused_till_s = self._excused_unless_well_s = -math.inf
 
     def restore(self, states: Mapping[str, Json]) -> list[str]:
         """Take up the faults that were open, before anything is observed.
@@ -126,6 +130,8 @@ class Diagnosis:
         """What is known of some conditions of a device now; those not named stay as they were."""
         self._settle()
         now_s = self._clock.monotonic_s()
+        if self._is_well(device):
+            self._well_s[device] = now_s  # till now
         for name, value in conditions.items():
             if name not in self._catalogue:
                 continue
@@ -138,6 +144,22 @@ class Diagnosis:
                     track.was_true = value
             if value:
                 track.evidence = dict(evidence.get(name, {}))
+        if self._is_well(device):
+            self._well_s[device] = now_s
+
+    def excuse(self, till_s: float, unless_well_since_s: float) -> None:
+        """From now on, what closing explains is not raised before `till_s` (monotonic).
+
+        Devices that were well at or after `unless_well_since_s` are not excused. Infinite moments:
+        as long as nothing else is said, and all devices. What is open stays open.
+        """
+        self._settle()
+        self._excused_till_s, self._excused_unless_well_s = till_s, unless_well_since_s
+
+    def excused(self) -> set[str]:
+        """Devices that have something now which would be a fault, were it not excused."""
+        now_s = self._clock.monotonic_s()
+        return {t.device for t in self._all() if t.value and t.open is None and self._held_till_s(t) > now_s}
 
     def advance(self) -> list[Change]:
         """All that has become due by now, in order."""
@@ -156,6 +178,8 @@ class Diagnosis:
         """The device, or these kinds of it, are watched no more: what was due, then `removed`."""
         changes = self.advance()
         tracks = self._tracks.get(device, {})
+        if kinds is None:
+            self._well_s.pop(device, None)
         for name in [name for name in tracks if kinds is None or name in kinds]:
             track = tracks.pop(name)
             if track.open:
@@ -189,7 +213,8 @@ class Diagnosis:
         fault = track.open
         if fault is None:
             if track.value and not any(self._causes(track)):
-                return track.since_s + track.kind.on_s, "raised", track
+                due_s = max(track.since_s + track.kind.on_s, self._held_till_s(track))
+                return None if due_s == math.inf else (due_s, "raised", track)
             return None
         if fault.severity != track.kind.severity:
             return track.since_s, "severity", track
@@ -199,6 +224,18 @@ class Diagnosis:
             wait_s = CHATTER_QUIET_S if fault.chattering else track.kind.off_s
             return track.since_s + wait_s, "cleared", track
         return None
+
+    def _is_well(self, device: str) -> bool:
+        """All that closing explains is known of the device, and none of it holds."""
+        values = [track.value for track in self._tracks.get(device, {}).values() if track.kind.closing]
+        return bool(values) and all(value is False for value in values)
+
+    def _held_till_s(self, track: _Track) -> float:
+        """Till when this is excused; in the past, or never, where it is not."""
+        if not track.kind.closing:
+            return -math.inf
+        well = self._well_s.get(track.device, -math.inf) >= self._excused_unless_well_s
+        return -math.inf if well else self._excused_till_s
 
     def _apply(self, due_s: float, change: FaultChange, track: _Track) -> Change:
         fault = track.open

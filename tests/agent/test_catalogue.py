@@ -62,3 +62,9 @@ def test_advice_is_there_in_both_languages() -> None:
         assert "," not in text.zh, code
         assert text.en[-1] == "."
         assert text.zh[-1] == "\u3002"
+
+
+def test_closing_explains_what_is_switched_off_and_nothing_else() -> None:
+    assert {name for name, kind in CATALOGUE.items() if kind.closing} >= GONE
+    for name in ("paper_end", "cover_open", "disk_full", "stalled", "garbled", "storage_failed"):
+        assert not CATALOGUE[name].closing

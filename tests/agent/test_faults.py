@@ -321,3 +321,65 @@ def test_forget_can_name_the_kinds(bench: Bench) -> None:
     (change,) = bench.diagnosis.forget("receipt", {"cover_open", "head_hot"})
     assert change.event.fault == "receipt/cover_open"
     assert [fault.kind for fault in bench.diagnosis.open_faults()] == ["paper_end"]
+
+
+# What closing explains
+
+
+INF = float("inf")
+
+
+def test_what_closing_explains_is_not_raised_while_it_is_excused(bench: Bench) -> None:
+    bench.diagnosis.excuse(INF, INF)
+    assert bench.sees(3600, unplugged=True, paper_end=None) == []
+    assert bench.diagnosis.excused() == {"receipt"}
+    assert bench.diagnosis.next_due_s() is None
+    assert bench.sees(60, "kitchen", paper_end=True) == ["raised paper_end"]
+    assert bench.diagnosis.excused() == {"receipt"}
+
+
+def test_what_is_open_when_the_shop_closes_stays_open_and_clears_as_ever(bench: Bench) -> None:
+    assert bench.sees(1, silent=True) == ["raised silent"]
+    bench.diagnosis.excuse(INF, INF)
+    assert bench.passes(12 * 3600) == []
+    assert bench.diagnosis.excused() == set()
+    bench.restart()
+    bench.diagnosis.excuse(INF, INF)
+    assert bench.sees(60, silent=True) == []
+    assert bench.sees(CATALOGUE["silent"].off_s, silent=False) == ["cleared silent"]
+    assert bench.sees(60, silent=True) == []
+
+
+def test_what_is_still_off_after_the_grace_is_raised_then(bench: Bench) -> None:
+    bench.diagnosis.excuse(INF, INF)
+    bench.sees(8 * 3600, silent=True, unplugged=False)
+    opened_s = bench.clock.monotonic_s()
+    bench.diagnosis.excuse(opened_s + 900, opened_s)
+    assert bench.diagnosis.next_due_s() == opened_s + 900
+    assert bench.sees(899, silent=None, unplugged=True) == []
+    assert bench.passes(1) == ["raised unplugged"]
+
+
+def test_what_was_well_since_opening_and_goes_is_raised_at_once(bench: Bench) -> None:
+    bench.sees(60, silent=False)
+    opened_s = bench.clock.monotonic_s()
+    bench.diagnosis.excuse(opened_s + 900, opened_s)
+    assert bench.sees(0, silent=True) == ["raised silent"], "it was well when the shop opened"
+    assert bench.sees(0, "kitchen", silent=True) == []
+    assert bench.sees(60, "kitchen", silent=False) == []
+    assert bench.sees(0, "kitchen", silent=True) == ["raised silent"]
+
+
+def test_a_restart_at_night_raises_nothing(bench: Bench) -> None:
+    bench.diagnosis.excuse(INF, INF)
+    bench.sees(60, silent=True)
+    bench.restart()
+    bench.diagnosis.excuse(INF, INF)
+    assert bench.sees(3600, silent=True) == []
+
+
+def test_without_an_excuse_all_is_judged_as_ever(bench: Bench) -> None:
+    bench.diagnosis.excuse(INF, INF)
+    bench.sees(60, unplugged=True)
+    bench.diagnosis.excuse(-INF, -INF)
+    assert bench.passes(0) == ["raised unplugged"]

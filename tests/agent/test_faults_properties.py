@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
@@ -19,6 +21,10 @@ VALUES = st.sampled_from([True, False, None])
 CONDITIONS = st.dictionaries(KINDS, VALUES, min_size=1)
 SECONDS = st.sampled_from([0.0, 0.1, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0]) | st.floats(0, 12)
 
+EXCUSED_S = st.sampled_from([-math.inf, -20.0, -1.0, 0.0, 1.0, 20.0, math.inf])
+"""From now, before and after: till when, and which devices not."""
+CLOSING = [name for name, kind in CATALOGUE.items() if kind.closing]
+
 
 class Judged(RuleBasedStateMachine):
     """Observes, waits, restarts and forgets at random; holds every change against the model here."""
@@ -32,12 +38,16 @@ class Judged(RuleBasedStateMachine):
         self.marked: set[str] = set()
         self.stored: dict[str, Json] = {}
         self.occurrences: set[str] = set()
+        self.excuse = (-math.inf, -math.inf)
+        self.well_s: dict[str, float] = {}
 
     @rule(device=DEVICES, conditions=CONDITIONS, ask=st.booleans())
     def observe(self, device: str, conditions: dict[str, bool | None], ask: bool) -> None:
         self.take(self.diagnosis.advance())
+        self.note_well(device)
         self.diagnosis.observe(device, conditions)
         self.values |= {f"{device}/{kind}": value for kind, value in conditions.items()}
+        self.note_well(device)
         if ask:
             self.take(self.diagnosis.advance())
 
@@ -60,6 +70,14 @@ class Judged(RuleBasedStateMachine):
             assert changes
             self.take(changes)
 
+    @rule(till_s=EXCUSED_S, since_s=EXCUSED_S)
+    def excuse_what_closing_explains(self, till_s: float, since_s: float) -> None:
+        self.take(self.diagnosis.advance())
+        now_s = self.clock.monotonic_s()
+        self.excuse = (now_s + till_s, now_s + since_s)
+        self.diagnosis.excuse(*self.excuse)
+        self.take(self.diagnosis.advance())
+
     @rule(seconds=st.floats(-1e6, 1e6))
     def step_the_wall_clock(self, seconds: float) -> None:
         self.take(self.diagnosis.advance())
@@ -72,6 +90,8 @@ class Judged(RuleBasedStateMachine):
         self.diagnosis = Diagnosis(CATALOGUE, self.clock)
         assert self.diagnosis.restore(self.stored) == []
         self.values.clear()
+        self.well_s.clear()
+        self.diagnosis.excuse(*self.excuse)
         assert self.diagnosis.advance() == []
 
     @rule(device=DEVICES)
@@ -82,6 +102,7 @@ class Judged(RuleBasedStateMachine):
         self.take(changes)
         assert not any(key.startswith(f"{device}/") for key in self.open)
         self.values = {key: value for key, value in self.values.items() if not key.startswith(f"{device}/")}
+        self.well_s.pop(device, None)
 
     def take(self, changes: list[Change]) -> None:
         for change in changes:
@@ -91,6 +112,7 @@ class Judged(RuleBasedStateMachine):
                 assert event.fault not in self.open
                 assert event.occurrence not in self.occurrences
                 assert not self.causes_last(event.device, event.kind)
+                assert not self.is_excused(event.device, event.kind)
                 self.occurrences.add(event.occurrence)
                 self.open[event.fault] = event.occurrence
             elif event.change == "chattering":
@@ -111,6 +133,26 @@ class Judged(RuleBasedStateMachine):
     def causes_last(self, device: str, kind: str) -> bool:
         keys = [f"{device}/{cause}" for cause in CATALOGUE[kind].causes]
         return any(self.values.get(key) or key in self.open for key in keys)
+
+    def note_well(self, device: str) -> None:
+        known = [self.values.get(f"{device}/{kind}", "") for kind in CLOSING]
+        if False in known and all(value in (False, "") and value is not None for value in known):
+            self.well_s[device] = self.clock.monotonic_s()
+
+    def is_excused(self, device: str, kind: str) -> bool:
+        till_s, since_s = self.excuse
+        held = self.clock.monotonic_s() < till_s and self.well_s.get(device, -math.inf) < since_s
+        return held and CATALOGUE[kind].closing
+
+    @invariant()
+    def what_is_excused_is_neither_open_nor_well(self) -> None:
+        self.take(self.diagnosis.advance())
+        expected = {
+            key.partition("/")[0]
+            for key, value in self.values.items()
+            if value and key not in self.open and self.is_excused(*key.split("/"))
+        }
+        assert self.diagnosis.excused() == expected
 
     @invariant()
     def what_is_open_is_what_was_told_and_stored(self) -> None:
