@@ -5,15 +5,21 @@ from __future__ import annotations
 import contextlib
 import os
 import socket
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 from agent.control import short_address
 
 FOLDER = "till"
 NOTIFY_NAME = "notify"
 STATE_NAME = "state"
+
+View = Mapping[str, Any] | None
+"""`Terminal.view()`; None if the judging thread did not answer in time."""
+
+Wants = Callable[[View], bytes]
+"""An answer that needs a view first."""
 
 
 class Door(Protocol):

@@ -98,13 +98,14 @@ def _head(head: bytes) -> tuple[str, str, Message]:
     start = _LINE.fullmatch(line)
     if not start:
         raise Refused(HTTPStatus.BAD_REQUEST, "expected METHOD /PATH HTTP/1.1")
-    # Strict before the lenient parser: no folding, no bare line ends, nothing two programs could read differently.
+    # Strict before the lenient parser: no folding, no bare line ends, nothing that can be read in two ways.
     if rest and not all(map(_FIELD.fullmatch, rest.split(b"\r\n"))):
         raise Refused(HTTPStatus.BAD_REQUEST, "a header field is malformed")
     try:
         headers = http.client.parse_headers(io.BytesIO(rest + b"\r\n\r\n"))
     except http.client.HTTPException:
-        raise Refused(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, "there are too many header fields") from None
+        status = HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE
+        raise Refused(status, "there are too many header fields") from None
     for name in _ONCE:
         if len(headers.get_all(name, ())) > 1:
             raise Refused(HTTPStatus.BAD_REQUEST, f"{name} stands there twice")

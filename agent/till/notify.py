@@ -40,9 +40,8 @@ class _Sender:
 class NotifyDoor:
     """`agent.till.door.Door` at a datagram socket."""
 
-    name = "notify"
-
     def __init__(self, path: Path, speakers: Speakers, clock: Clock) -> None:
+        self.name = str(path)
         self._path = path
         self._speakers = speakers
         self._clock = clock
@@ -72,7 +71,8 @@ class NotifyDoor:
             self._hear(self._socket)
             return
         for source, sender in list(self._senders.items()):
-            if sender.pidfd == descriptor:
+            # Of an earlier sender, perhaps, whose number the kernel has given away again.
+            if sender.pidfd == descriptor and _has_ended(sender.pidfd):
                 self._ended(source, sender)
 
     def next_due_s(self) -> float | None:
@@ -101,7 +101,7 @@ class NotifyDoor:
         if said is None:
             return
         pidfd = _watch(pid)
-        # A till that lives tells of its next sale, so its `no` holds meanwhile; its `yes` may have been forgotten.
+        # A till that lives tells of its next sale, so its `no` holds meanwhile; a `yes` may be forgotten.
         lasts_s = LASTS_MOST_S if pidfd is not None and not said.busy else LASTS_S
         source = self._speakers.say(str(uid), said, lasts_s)
         if source is not None:
@@ -128,7 +128,7 @@ class NotifyDoor:
 
 
 def _who(extras: list[tuple[int, int, bytes]]) -> tuple[int, int]:
-    """The sender's pid and uid. Descriptors that came along are not for us, and are closed by not being taken."""
+    """The sender's pid and uid. No room is made for descriptors: the kernel closes any that came along."""
     for level, kind, data in extras:
         if level == socket.SOL_SOCKET and kind == socket.SCM_CREDENTIALS:
             pid, uid, _gid = _CREDENTIALS.unpack(data[: _CREDENTIALS.size])
@@ -136,8 +136,14 @@ def _who(extras: list[tuple[int, int, bytes]]) -> tuple[int, int]:
     raise Unclear("came without its sender's credentials")
 
 
+def _has_ended(pidfd: int) -> bool:
+    poller = select.poll()
+    poller.register(pidfd, select.POLLIN)
+    return bool(poller.poll(0))
+
+
 def _watch(pid: int) -> int | None:
-    """A descriptor that tells when the process ends; None if that cannot be known (another pid namespace, ended)."""
+    """A descriptor that tells when the process ends; None where it has, or is not of our pid namespace."""
     with contextlib.suppress(OSError):
         if pid > 0:
             return os.pidfd_open(pid)

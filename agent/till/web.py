@@ -9,9 +9,9 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Collection, Mapping
 from http import HTTPStatus
-from typing import Any
 
 from agent.till import shown
+from agent.till.door import View, Wants
 from agent.till.http_wire import Refused, Request, RequestReader, Response, said
 from agent.till.speakers import Speakers
 from agent.till.words import Unclear, from_json
@@ -21,12 +21,6 @@ STATE = "/v1/state"
 HTTP_PORT = 80  #: a Host may leave it out
 _DEVICE = re.compile(rf"{STATE}/([A-Za-z0-9][A-Za-z0-9._-]{{0,62}})")
 _PREFLIGHT_LIVES_S = 600
-
-View = Mapping[str, Any] | None
-"""`Terminal.view()`; None if the judging thread did not answer in time."""
-
-Wants = Callable[[View], bytes]
-"""The answer needs a view first."""
 
 
 class Web:

@@ -5,6 +5,7 @@ It comes as assignments in the manner of sd_notify(3), or as a JSON object.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import math
 import re
@@ -81,14 +82,12 @@ def from_json(body: bytes) -> Said:
 
 
 def _lasting(said: object, what: str) -> float:
-    try:
-        if isinstance(said, bool) or not isinstance(said, (str, int, float)):
-            raise ValueError
-        lasts_s = float(said)
-        if not (lasts_s > 0 and math.isfinite(lasts_s)):
-            raise ValueError
-    except (ValueError, OverflowError):
-        raise Unclear(f"{what} is a number of seconds above 0") from None
+    lasts_s = math.nan
+    if isinstance(said, (str, int, float)) and not isinstance(said, bool):
+        with contextlib.suppress(ValueError, OverflowError):
+            lasts_s = float(said)
+    if not 0 < lasts_s < math.inf:
+        raise Unclear(f"{what} is a number of seconds above 0")
     return min(lasts_s, LASTS_MOST_S)
 
 

@@ -1,0 +1,1 @@
+"""The main screen: what can be seen of it without being seen."""
