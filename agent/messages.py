@@ -73,13 +73,17 @@ class OpenFault:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Health:
-    """`health`: the terminal at a glance, retained. Overdue after `expires_s`."""
+    """`health`: the terminal at a glance, retained. Overdue after `expires_s`.
+
+    `open`: whether the shop is, by its hours; null where none are configured or the clock is not right.
+    """
 
     level: HealthLevel
     devices: dict[str, HealthLevel]
     unknown: list[str]
     faults: list[OpenFault]
     sale: Sale
+    open: bool | None
     policy: str
     labels: dict[str, str]
     expires_s: int

@@ -14,6 +14,9 @@ from typing import Any, Protocol
 from agent.config import Config
 from agent.diagnosis.faults import Change, Diagnosis
 from agent.diagnosis.health import POLLS_BEFORE_HEALTH, summarise
+from agent.diagnosis.hours import hours
+from agent.diagnosis.opening import Opening
+from agent.diagnosis.sale import SaleState, SaleWord
 from agent.messages import (
     Body,
     DeviceReport,
@@ -79,6 +82,16 @@ class Terminal:
         self._stamper = stamper
         self._publisher = publisher
         self._store = store
+        shop = config.terminal
+        self._opening = Opening(
+            hours(shop.hours, shop.holidays, shop.timezone) if shop.hours else None, clock, stamper.synced
+        )
+        self._sale = SaleState(
+            clock,
+            config.sale.quiet_s,
+            hours(shop.maintenance, (), shop.timezone) if shop.maintenance else None,
+            clock_known=self._opening.clock_known,
+        )
         now_s = clock.monotonic_s()
         self._health: Health | None = None
         self._health_at_s = now_s
@@ -99,6 +112,7 @@ class Terminal:
         report = self._report(device, watched, observation)
         if watched.published is None or _differs(report, watched.published):
             self._publish_report(device, watched, report)
+        self._sale.tell(SaleWord(f"device/{device}", observation.in_use, "part"))
         self.judge(
             device,
             {kind: condition.value for kind, condition in observation.conditions.items()},
@@ -109,7 +123,13 @@ class Terminal:
         self, device: str, conditions: Mapping[str, bool | None], evidence: Mapping[str, Mapping[str, Json]]
     ) -> None:
         """Judge conditions of a device, or of the agent itself, which has no device topic."""
+        self._diagnosis.excuse(*self._opening.excuse())
         self._diagnosis.observe(device, conditions, evidence)
+        self.advance()
+
+    def tell_sale(self, word: SaleWord) -> None:
+        """A source says whether a sale is in progress."""
+        self._sale.tell(word)
         self.advance()
 
     def restore(self, states: Mapping[str, Json]) -> None:
@@ -132,7 +152,8 @@ class Terminal:
     # -- what time brings --------------------------------------------------------------------------
 
     def advance(self) -> None:
-        """All that is due by now: delays that ran out, refreshes, metrics."""
+        """All that is due by now: delays that ran out, opening and closing, refreshes, metrics."""
+        self._diagnosis.excuse(*self._opening.excuse())
         self._commit(self._diagnosis.advance())
         now_s = self._clock.monotonic_s()
         if now_s >= self._metric_due_s:
@@ -150,9 +171,10 @@ class Terminal:
         ]
         if self._health is None:
             moments += [self._latest_s(watched) for watched in self._devices.values() if not watched.last]
-        due_s = self._diagnosis.next_due_s()
-        if due_s is not None:
-            moments.append(due_s)
+        for part in (self._diagnosis, self._opening, self._sale):
+            due_s = part.next_due_s()
+            if due_s is not None:
+                moments.append(due_s)
         return min(moments)
 
     # -- what goes out -----------------------------------------------------------------------------
@@ -197,6 +219,9 @@ class Terminal:
             {device: watched.last for device, watched in self._devices.items()},
             self._diagnosis.open_faults(),
             refresh_s=self._config.agent.health_refresh_s,
+            excused=self._diagnosis.excused(),
+            sale=self._sale.state(),
+            shop_open=self._opening.open(),
         )
 
     def _latest_s(self, watched: Watched) -> float:
@@ -245,6 +270,14 @@ class Terminal:
             "terminal": self._config.terminal.id,
             "site": self._config.terminal.site,
             "health": plain(self._health) if self._health else None,
+            "open": self._opening.open(),
+            "sale": {
+                "state": self._sale.state(),
+                "why": [
+                    {"source": source, "word": word, "age_s": round(age_s, 1)}
+                    for source, word, age_s in self._sale.why()
+                ],
+            },
             "devices": {
                 device: plain(self._report(device, watched, watched.last)) if watched.last else None
                 for device, watched in self._devices.items()

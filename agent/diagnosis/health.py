@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 
-from agent.messages import FaultEvent, Health, HealthLevel, OpenFault, Severity
+from agent.messages import FaultEvent, Health, HealthLevel, OpenFault, Sale, Severity
 from drivers.api import Observation, Power
 
 POLLS_BEFORE_HEALTH = 3
@@ -30,16 +30,22 @@ def summarise(
     faults: Iterable[FaultEvent],
     *,
     refresh_s: float,
+    excused: Collection[str] = (),
+    sale: Sale = "unknown",
+    shop_open: bool | None = None,
 ) -> Health:
     """Health as it is published, from each watched device's latest observation (None: none yet).
 
     A device is as bad as its worst fault; without one it is `ok` if its power state is known, else
-    `unknown`. The terminal is as bad as its worst judged device, `unknown` only if none is judged.
+    `unknown`; so is one that is `excused`, since its trouble is not judged. The terminal is as bad as
+    its worst judged device, `unknown` only if none is judged.
     Suppressed and shelved faults are listed and colour nothing: the cause does, or somebody has
     decided. Acknowledged ones colour on: they are still there. `agent` appears while it has a fault.
     """
     listed = sorted(faults, key=lambda fault: (_SEVEREST_FIRST.index(fault.severity), fault.raised_at))
-    devices = {device: _without_fault(seen) for device, seen in observed.items()}
+    devices = {
+        device: "unknown" if device in excused else _without_fault(seen) for device, seen in observed.items()
+    }
     for fault in listed:
         if fault.suppressed_by is None and fault.shelved is None:
             devices[fault.device] = _worst([LEVELS[fault.severity], devices.get(fault.device, "unknown")])
@@ -48,8 +54,9 @@ def summarise(
         devices=devices,
         unknown=[device for device, level in devices.items() if level == "unknown"],
         faults=[_open(fault) for fault in listed],
-        sale="unknown",  # nothing tells of a sale yet
-        policy="observe",  # nor repairs anything
+        sale=sale,
+        open=shop_open,
+        policy="observe",  # nothing repairs yet
         labels={},
         expires_s=math.ceil(REFRESHES_TILL_OVERDUE * refresh_s),
     )

@@ -21,11 +21,16 @@ from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta, tzinfo
 from pathlib import Path
 
+from drivers.api import Clock
+
 SEARCHED_DAYS = (9, 370)
 """How far a change is looked for, both ways: a week first, then a year and its holidays."""
 
 KNOWN_S = 86_400.0
 """How long one search is good for at most: what lies beyond a year comes nearer."""
+
+LATE_S = 0.01
+"""A change of the wall's clock is waited for on the other one, so that it is surely past then."""
 
 DAY_MIN = 24 * 60
 DAYS = ("Mo", "Tu", "We", "Th", "Fr", "Sa", "Su")
@@ -85,6 +90,12 @@ class Hours:
     def next_change_s(self, wall_s: float) -> float | None:
         """When it opens or closes next."""
         return self.stretch(wall_s).ends_s
+
+    def due_s(self, clock: Clock) -> float | None:
+        """When it opens or closes next, on the monotonic clock."""
+        wall_s = clock.wall_s()
+        change_s = self.next_change_s(wall_s)
+        return None if change_s is None else clock.monotonic_s() + (change_s - wall_s) + LATE_S
 
     def stretch(self, wall_s: float) -> Stretch:
         """What is the case at this moment, since when and until when."""

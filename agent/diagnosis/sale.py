@@ -8,6 +8,7 @@ could not have seen a sale: print data comes at a sale's end, so it can say yes 
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
@@ -17,7 +18,6 @@ from drivers.api import Clock
 
 TILL = "till"
 MAINTENANCE = "maintenance"  #: the window, as `why` names it
-TICK_S = 0.01
 
 Reason = tuple[str, Literal["yes", "no"], float]
 
@@ -60,16 +60,23 @@ class SaleState:
       `quiet_s` after the start only the till's. In a maintenance window: if none says yes.
     - else `unknown`. What is withdrawn, or older than it lasts, proves nothing.
 
-    The callers bound how many sources there are.
+    The callers bound how many sources there are. Where the wall clock is not known there is no window.
     """
 
-    def __init__(self, clock: Clock, quiet_s: float, maintenance: Hours | None = None) -> None:
+    def __init__(
+        self,
+        clock: Clock,
+        quiet_s: float,
+        maintenance: Hours | None = None,
+        *,
+        clock_known: Callable[[], bool] = lambda: True,
+    ) -> None:
         self._clock = clock
         self._quiet_s = quiet_s
         self._maintenance = maintenance
         self._trusted_s = clock.monotonic_s() + quiet_s  #: when others than the till may say no
+        self._clock_known = clock_known
         self._heard: dict[str, _Heard] = {}
-        self.clock_known = True  #: the wall clock can be believed; without it there is no window
 
     def tell(self, word: SaleWord) -> None:
         """A source says something."""
@@ -98,11 +105,9 @@ class SaleState:
         moments = [self._trusted_s]
         for heard in self._living(now_s).values():
             moments += [heard.ends_s, heard.yes_till_s]
-        if self._maintenance is not None and self.clock_known:
-            wall_s = self._clock.wall_s()
-            change_s = self._maintenance.next_change_s(wall_s)
-            # A wall clock's moment may come out a rounding early; one tick later it is past.
-            moments += [] if change_s is None else [now_s + (change_s - wall_s) + TICK_S]
+        window_s = self._maintenance.due_s(self._clock) if self._maintenance else None
+        if window_s is not None:
+            moments.append(window_s)
         return min((moment for moment in moments if now_s < moment < math.inf), default=None)
 
     def why(self) -> list[Reason]:
@@ -131,8 +136,8 @@ class SaleState:
         return now_s + self._quiet_s if before.word.busy else before.yes_till_s
 
     def _in_window(self) -> bool:
-        window = self._maintenance if self.clock_known else None
-        return window is not None and window.open_at(self._clock.wall_s())
+        window = self._maintenance
+        return window is not None and self._clock_known() and window.open_at(self._clock.wall_s())
 
 
 def _is_till(source: str) -> bool:

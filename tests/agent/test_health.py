@@ -134,3 +134,13 @@ def test_a_healthy_terminal_fits_into_700_bytes() -> None:
         synced=lambda: True,
     )
     assert len(encode(stamper.stamp(health, as_of=2**40)).encode()) <= 700
+
+
+def test_a_device_whose_trouble_is_excused_is_unknown_and_colours_nothing() -> None:
+    observed = {"receipt": seen(Power.OFF_OFFLINE), "host": seen()}
+    health = summarise(observed, [], refresh_s=900, excused={"receipt"}, sale="no", shop_open=False)
+    assert (health.level, health.devices["receipt"], health.unknown) == ("ok", "unknown", ["receipt"])
+    assert (health.sale, health.open) == ("no", False)
+    health = summarise(observed, [fault(severity="minor")], refresh_s=900, excused={"receipt"})
+    assert health.devices["receipt"] == "soon"
+    assert (health.sale, health.open) == ("unknown", None)

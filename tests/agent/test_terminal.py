@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
+from agent.diagnosis.opening import OPENING_GRACE_S
+from agent.diagnosis.sale import SaleWord
 from agent.messages import rfc3339
 from agent.watch.worker import stuck_observation
 from tests.fast_forward import CONFIG, Forward
@@ -128,3 +132,85 @@ def test_the_view_shows_the_latest_of_everything(forward: Forward) -> None:
     assert view["terminal"] == "T-0001"
     assert view["devices"]["receipt"]["power"] == "online"
     assert view["health"]["level"] == "ok"
+
+
+# Hours and sales
+
+
+def with_shop(said: str, maintenance: str = "") -> Forward:
+    """A terminal of a shop with such hours, at 07:30 UTC."""
+    bench = Bench()
+    bench.clock.step_wall(7.5 * 3600 - bench.clock.wall_s() % 86_400)
+    terminal = replace(CONFIG.terminal, hours=said, timezone="UTC", maintenance=maintenance)
+    return Forward(bench, replace(CONFIG, terminal=terminal))
+
+
+def test_a_device_that_is_off_while_the_shop_is_closed_is_unknown_and_no_fault() -> None:
+    forward = with_shop("Mo-Su 08:00-20:00")
+    forward.run(SETTLED_S)
+    assert forward.broker.on("health")[-1]["open"] is False
+    forward.tell("power=off")
+    assert forward.run(600) == []
+    health = forward.broker.on("health")[-1]
+    assert (health["devices"], health["unknown"], health["faults"]) == (
+        {"receipt": "unknown"},
+        ["receipt"],
+        [],
+    )
+    forward.restart()
+    assert forward.run(600) == []
+    forward.tell("power=on", "paper=end")
+    assert forward.run(60) == ["raised receipt/paper_end"], "closing does not explain that"
+    assert forward.terminal.view()["open"] is False
+
+
+def test_a_device_that_stays_off_is_a_fault_a_grace_after_opening() -> None:
+    forward = with_shop("Mo-Su 08:00-20:00")
+    forward.run(SETTLED_S)
+    forward.tell("power=off")
+    assert forward.run(1800 + OPENING_GRACE_S - 60 - SETTLED_S) == []
+    assert forward.broker.on("health")[-1]["open"] is True
+    assert forward.run(120) == ["raised receipt/power_off"]
+    assert forward.broker.on("health")[-1]["level"] == "now"
+
+
+def test_without_hours_it_is_not_known_whether_the_shop_is_open(forward: Forward) -> None:
+    assert forward.broker.on("health")[-1]["open"] is None
+    assert forward.terminal.view()["open"] is None
+
+
+def test_the_sale_is_told_in_health_as_it_changes(forward: Forward) -> None:
+    before = len(forward.broker.on("health"))
+    for busy in (True, True, False, None):
+        forward.terminal.tell_sale(SaleWord("till", busy, "whole"))
+    assert [health["sale"] for health in forward.broker.on("health")[before:]] == ["yes", "no", "unknown"]
+    forward.terminal.tell_sale(SaleWord("till", True, "whole", lasts_s=60))
+    assert forward.terminal.view()["sale"] == {
+        "state": "yes",
+        "why": [{"source": "till", "word": "yes", "age_s": 0.0}],
+    }
+    forward.run(70)
+    assert forward.broker.on("health")[-1]["sale"] == "unknown"
+
+
+def test_print_data_on_its_way_is_a_sale(forward: Forward) -> None:
+    seen = forward.terminal._devices["receipt"].last
+    assert seen is not None
+    forward.terminal.observe("receipt", replace(seen, in_use=True))
+    assert forward.broker.on("health")[-1]["sale"] == "yes"
+    assert forward.terminal.view()["sale"]["why"][0]["source"] == "device/receipt"
+    forward.terminal.observe("receipt", replace(seen, in_use=False))
+    forward.clock.turn_to(forward.clock.monotonic_s() + CONFIG.sale.quiet_s - 1)
+    assert forward.broker.on("health")[-1]["sale"] == "yes"
+    forward.clock.turn_to(forward.clock.monotonic_s() + 2)
+    assert forward.broker.on("health")[-1]["sale"] == "unknown"
+
+
+def test_a_maintenance_window_is_no_sale() -> None:
+    forward = with_shop("", maintenance="Mo-Su 07:40-07:50")
+    forward.run(500)
+    assert forward.broker.on("health")[-1]["sale"] == "unknown"
+    forward.run(200)
+    assert forward.broker.on("health")[-1]["sale"] == "no"
+    forward.run(600)
+    assert forward.broker.on("health")[-1]["sale"] == "unknown"
