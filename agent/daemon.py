@@ -23,6 +23,7 @@ from agent.config import Config, Device
 from agent.control import SOCKET_NAME, Answer, ControlServer, Hear
 from agent.diagnosis.catalogue import CATALOGUE
 from agent.diagnosis.faults import Diagnosis
+from agent.going_down import Look
 from agent.messages import Stamper
 from agent.outbox import shelter
 from agent.outbox.outbox import Batch
@@ -45,6 +46,7 @@ INBOX_MOST = 1000
 INBOX_PUT_S = 2.0
 STOP_S = 2.0
 WRITER_STOP_S = 3.0
+GOING_DOWN_S = 1.0  #: for systemd to say whether the machine goes down
 LOOK_AGAIN_S = 60.0  #: at a disk that took no writes at the start
 STORAGE_FAILED = "storage_failed"
 MEMORY_PREFIX = "device/"
@@ -66,6 +68,7 @@ class Daemon:
         self._inbox: queue.Queue[Callable[[], None]] = queue.Queue(INBOX_MOST)
         # No Event: a second signal may come while the first one's handler holds its lock.
         self._stopping = False
+        self._terminated = False
         self._boot = boot_id()
         self._uplink_state: UplinkState | None = None
         self._stuck: set[str] = set()
@@ -138,7 +141,8 @@ class Daemon:
         self._stopping = True
         self._post(lambda: None)
 
-    def _on_signal(self, _number: int, _frame: FrameType | None) -> None:
+    def _on_signal(self, number: int, _frame: FrameType | None) -> None:
+        self._terminated |= number == signal.SIGTERM
         self._stopping = True
 
     def _turn(self) -> None:
@@ -176,6 +180,7 @@ class Daemon:
 
     def _close(self) -> None:
         sdnotify.notify("STOPPING=1")
+        look = Look() if self._terminated else None
         self._control.stop()
         for worker in self._workers.values():
             worker.ask_to_stop()
@@ -185,7 +190,8 @@ class Daemon:
                 log.warning("%s: its driver hangs and is left behind", device)
         self._drain()
         self._writer.stop(WRITER_STOP_S)
-        self._uplink.stop("stopping")
+        down = look is not None and look.machine_goes_down(GOING_DOWN_S)
+        self._uplink.stop("shutdown" if down else "stopping")
         self._outbox.close()
         log.info("stopped")
 

@@ -75,6 +75,24 @@ def test_a_clean_stop_is_said(counter: Counter, seen: Seen) -> None:
     assert seen.on("status")[-1]["reason"] == "stopping"
 
 
+def test_a_machine_that_goes_down_says_so(
+    short_path: Path, broker: Broker, seen: Seen, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    systemctl = short_path / "systemctl"
+    systemctl.write_text("#!/bin/sh\necho stopping\nexit 1\n")
+    systemctl.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{short_path}:/usr/bin:/bin")
+    counter = Counter(short_path, broker.url, poll_s=POLL_S)
+    counter.start_daemon()
+    try:
+        seen.wait(lambda _m: bool(seen.on("status")), 15.0, "status online")
+        assert counter.stop_daemon() == 0
+        seen.wait(lambda _m: seen.on("status")[-1]["state"] == "offline", 5.0, "status offline")
+        assert seen.on("status")[-1]["reason"] == "shutdown"
+    finally:
+        counter.close()
+
+
 def test_a_killed_daemon_is_lost(counter: Counter, seen: Seen) -> None:
     counter.kill_daemon()
     seen.wait(lambda _m: seen.on("status")[-1]["state"] == "offline", 5.0, "the will")
