@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import enum
 
-DLE, EOT, ENQ = 0x10, 0x04, 0x05
-ESC, GS, NUL, LF = 0x1B, 0x1D, 0x00, 0x0A
+DLE, EOT, ENQ, DC4 = 0x10, 0x04, 0x05, 0x14
+ESC, FS, GS, US, NUL, LF = 0x1B, 0x1C, 0x1D, 0x1F, 0x00, 0x0A
 XON, XOFF = 0x11, 0x13  # CIT
 
 # How to tell apart what is mixed on one line (CIT): (byte & mask) == value.
@@ -95,6 +95,17 @@ class AsbItem(enum.IntFlag):
     ONLINE = 0x02
     ERROR = 0x04
     ROLL_PAPER = 0x08
+    PANEL_SWITCH = 0x40
+
+
+ASB_ITEM_BITS = {
+    AsbItem.DRAWER: bytes((0x04, 0x00, 0x00, 0x00)),
+    AsbItem.ONLINE: bytes((0x68, 0x01, 0x00, 0x00)),  # offline, cover, fed by the button, waits to recover
+    AsbItem.ERROR: bytes((0x00, 0x6C, 0x00, 0x00)),
+    AsbItem.ROLL_PAPER: bytes((0x00, 0x00, 0x0F, 0x00)),
+    AsbItem.PANEL_SWITCH: bytes((0x00, 0x02, 0x00, 0x00)),
+}
+"""Which bits of a frame each item is about. T88 p318, p320."""
 
 
 class Info(enum.IntEnum):
