@@ -4,7 +4,8 @@
     +-- AddressError          a link address that cannot be read
     +-- LinkError             the way to the device
     |   +-- Absent            the node or USB id is not there
-    |   +-- Unreachable       a TCP host refuses or does not answer
+    |   +-- Unreachable       a network host refuses or does not answer
+    |   |   +-- Refused       it is there, and nothing listens at that port
     |   +-- LinkLost          it was open and broke (I/O error, hang-up, reset)
     |   +-- NoPermission      the agent may not open it
     |   +-- HeldByOther       another program holds it
@@ -48,6 +49,10 @@ class Absent(LinkError):
 class Unreachable(LinkError):
     code = "unreachable"
     hint = "check the network cable, the address and that the device is switched on"
+
+
+class Refused(Unreachable):
+    """Proof that the host itself is there; its code stays `unreachable`."""
 
 
 class LinkLost(LinkError):

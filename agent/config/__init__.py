@@ -53,7 +53,8 @@ class Device:
     link: str
     access: Access = "passive"
     till: str = ""  #: with shared access: where the till connects, tty:PATH or tcp:HOST:PORT
-    look: tuple[str, ...] = ()  #: with passive access: where to look; empty: wherever the link allows
+    look: tuple[str, ...] = field(default=(), repr=False)
+    """With passive access: where to look; empty: wherever the link allows. It may hold a community."""
     profile: str = "plain"
     poll_s: float = 2.0
     reply_s: float = 0.5

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
+from agent.diagnosis import passive_kinds
 from agent.messages import Severity
 
 Layer = Literal["agent", "link", "device", "host"]
@@ -99,6 +100,7 @@ _KINDS: tuple[tuple[str, Layer, Severity, tuple[float, float], tuple[str, ...], 
      "the printer has stopped with an error that it cannot clear itself"),
     # The host's vitals; their thresholds and hysteresis are the driver's.
     ("disk_full", "host", "major", (0, 60), (), "free_disk",
+    *passive_kinds.KINDS,
      "the terminal's disk is nearly full"),
     ("memory_low", "host", "minor", (60, 60), (), "close_programs",
      "the terminal has been short of memory for a minute"),
@@ -213,6 +215,7 @@ ADVICE: Mapping[str, Text] = {
     "free_disk": Text(
         "The terminal's disk is nearly full. A technician should remove files that are not needed.",
         "终端磁盘空间即将用尽。请由技术人员清理不需要的文件。",
+    **{code: Text(en, zh) for code, en, zh in passive_kinds.ADVICE},
     ),
     "close_programs": Text(
         "The terminal is short of memory. Close programs that are not needed, or restart the "

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from drivers.api import Link
+from drivers.errors import AddressError
 from drivers.link import address as addresses
 
 
@@ -13,6 +14,8 @@ def make(address: str) -> Link:
         from drivers.link.serial import SerialLink  # noqa: PLC0415 - pyserial only where a tty is used
 
         return SerialLink(place)
+    if isinstance(place, addresses.UsbAddress):
+        raise AddressError('usb: is only looked at in this version; write access = "passive"')
     from drivers.link.tcp import TcpLink  # noqa: PLC0415 - likewise
 
     return TcpLink(place)

@@ -2,6 +2,7 @@
 
     serial:PATH?baud=115200&parity=N&bits=8&flow=none
     tcp:HOST:PORT[?hold=1]             an IPv6 host in brackets
+    usb:VID:PID[:SERIAL]               hexadecimal ids; for passive access only
 
 And where a till connects to a device that it shares with us:
 
@@ -13,6 +14,7 @@ Pure text; nothing is opened. Every mistake is an AddressError of one line.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection
 from dataclasses import dataclass
 from typing import TypeAlias
@@ -24,7 +26,9 @@ BITS = (7, 8)
 FLOWS = ("none", "rtscts", "xonxoff")
 BAUDS = range(300, 4_000_001)
 
-LATER = ("usb", "hid", "pcsc")
+_USB_ID = re.compile("[0-9A-Fa-f]{4}")
+
+LATER = ("hid", "pcsc")
 """Schemes that the design has and this version does not."""
 
 
@@ -65,7 +69,18 @@ class TillTcp:
     port: int
 
 
-Address: TypeAlias = SerialAddress | TcpAddress
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UsbAddress:
+    """`serial` None: whichever has these ids."""
+
+    vid: int
+    pid: int
+    serial: str | None = None
+
+    scheme = "usb"
+
+
+Address: TypeAlias = SerialAddress | TcpAddress | UsbAddress
 TillAddress: TypeAlias = TillTty | TillTcp
 
 
@@ -78,6 +93,8 @@ def parse(text: str) -> Address:
         return _serial(rest)
     if scheme == "tcp":
         return _tcp(rest)
+    if scheme == "usb":
+        return _usb(rest)
     if scheme in LATER:
         raise AddressError(f"{scheme}: links are not supported by this version; use serial: or tcp:")
     raise AddressError(f"{scheme}: is no link scheme; use serial: or tcp:")
@@ -95,7 +112,9 @@ def parse_till(text: str) -> TillAddress:
         raise AddressError(f"{text!r} is no place for a till; write tty:PATH or tcp:HOST:PORT")
     path, _, query = rest.partition("?")
     if not path.startswith("/") or path.endswith("/"):
-        raise AddressError(f"tty: needs an absolute path, such as tty:/run/tillwatch-till/receipt; got {path!r}")
+        raise AddressError(
+            f"tty: needs an absolute path, such as tty:/run/tillwatch-till/receipt; got {path!r}"
+        )
     given = _parameters("tty", query, ("mode", "group"))
     mode = given.get("mode", "0660")
     if not (mode.isascii() and mode.isdigit() and len(mode) <= 4 and not set(mode) & {"8", "9"}):
@@ -134,6 +153,19 @@ def _tcp(rest: str) -> TcpAddress:
         port=_number("port", port, range(1, 65536)),
         hold=_choice("hold", given.get("hold", "0"), ("0", "1")) == "1",
     )
+
+
+def _usb(rest: str) -> UsbAddress:
+    place, _, query = rest.partition("?")
+    vid, _, other = place.partition(":")
+    pid, colon, serial = other.partition(":")
+    if not (_USB_ID.fullmatch(vid) and _USB_ID.fullmatch(pid)) or (colon and not serial):
+        raise AddressError(
+            f"usb: needs two ids of four hexadecimal digits, such as usb:04b8:0e15; got {place!r}"
+        )
+    if query:
+        raise AddressError("usb: has no parameters in this version")
+    return UsbAddress(vid=int(vid, 16), pid=int(pid, 16), serial=serial or None)
 
 
 def _parameters(scheme: str, query: str, known: tuple[str, ...]) -> dict[str, str]:

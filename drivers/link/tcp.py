@@ -6,22 +6,19 @@ import contextlib
 import errno
 import fcntl
 import os
-import queue
 import select
 import socket
 import sys
 import termios
-import threading
 from typing import Any
 
 from drivers.api import Deadline
 from drivers.errors import LinkLost, Unreachable
 from drivers.link.address import TcpAddress
+from drivers.link.resolve import Resolver
 from drivers.link.wake import Waiter
 
 READ_BYTES = 4096
-
-_Found = list[tuple[Any, ...]] | OSError
 
 
 class TcpLink:
@@ -36,14 +33,14 @@ class TcpLink:
         self._ahead_bytes = ahead_bytes
         self.held = address.hold
         self._waiter = Waiter()
-        self._resolver: threading.Thread | None = None
+        self._resolver = Resolver(address.host, address.port, socket.SOCK_STREAM)
         self._socket: socket.socket | None = None
 
     def open(self, deadline: Deadline) -> None:
         if self._socket is not None:
             return
         reason = "no address"
-        for family, kind, protocol, _, place in self._resolve(deadline):
+        for family, kind, protocol, _, place in self._resolver.places(deadline):
             made = socket.socket(family, kind, protocol)
             try:
                 self._connect(made, place, deadline)
@@ -130,32 +127,6 @@ class TcpLink:
             code = made.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR) if ready else errno.ETIMEDOUT
         if code:
             raise OSError(code, os.strerror(code))
-
-    def _resolve(self, deadline: Deadline) -> list[tuple[Any, ...]]:
-        at = self._address
-        with contextlib.suppress(socket.gaierror):  # a number needs no resolver
-            return socket.getaddrinfo(at.host, at.port, type=socket.SOCK_STREAM, flags=socket.AI_NUMERICHOST)
-        if self._resolver is not None and self._resolver.is_alive():
-            raise self._unreachable("the name is still being resolved")
-        # getaddrinfo has no deadline; the thread ends when the resolver gives up, and there is only one.
-        found: queue.SimpleQueue[_Found] = queue.SimpleQueue()
-        self._resolver = threading.Thread(target=self._look_up, args=(found,), daemon=True, name="resolve")
-        self._resolver.start()
-        try:
-            answer = found.get(timeout=deadline.remaining_s())
-        except queue.Empty:
-            raise self._unreachable("the name was not resolved in time") from None
-        if isinstance(answer, OSError):
-            raise self._unreachable(f"the name cannot be resolved: {answer.strerror}") from answer
-        return answer
-
-    def _look_up(self, found: queue.SimpleQueue[_Found]) -> None:
-        try:
-            found.put(
-                list(socket.getaddrinfo(self._address.host, self._address.port, type=socket.SOCK_STREAM))
-            )
-        except OSError as error:
-            found.put(error)
 
     def _unreachable(self, why: str) -> Unreachable:
         return Unreachable(f"{self._address.host}:{self._address.port}: {why}")

@@ -19,11 +19,18 @@ GONE = {"unplugged", "unreachable", "power_off", "frozen", "silent"}
 EVERY_DEVICES = GONE | {
     "stalled", "garbled", "held_by_other", "no_permission", "driver_stuck", "identity_changed",
 }  # fmt: skip
+PASSIVE = {
+    "paper_jam", "cartridge_empty", "cartridge_near_empty", "service_requested", "printer_offline",
+    "usb_over_current",
+}  # fmt: skip
+QUEUES = {"print_service_down", "queue_missing", "queue_stopped", "queue_rejecting", "queue_cannot_send"}
 HOSTS = {"disk_full", "memory_low", "overheated", "clock_unsynced", "network_down"}
 
 
 def test_the_kinds_are_those_of_the_contract() -> None:
-    assert set(CATALOGUE) == set(SEVERITIES_OF_THE_CONTRACT) | EVERY_DEVICES | HOSTS | {"storage_failed"}
+    printers = set(SEVERITIES_OF_THE_CONTRACT) | PASSIVE | QUEUES
+    agents = {"storage_failed", "till_door_failed"}
+    assert set(CATALOGUE) == printers | EVERY_DEVICES | HOSTS | agents
 
 
 @pytest.mark.parametrize("kind", CATALOGUE.values(), ids=lambda kind: kind.kind)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from drivers.errors import AddressError
-from drivers.link.address import SerialAddress, TcpAddress, parse
+from drivers.link.address import SerialAddress, TcpAddress, UsbAddress, parse
 
 GOOD = {
     "serial:/dev/ttyS0": SerialAddress(path="/dev/ttyS0"),
@@ -19,6 +19,8 @@ GOOD = {
     "tcp:printer.shop:9100?hold=1": TcpAddress(host="printer.shop", port=9100, hold=True),
     "tcp:printer:9100?hold=0": TcpAddress(host="printer", port=9100),
     "tcp:[fe80::1]:9100": TcpAddress(host="fe80::1", port=9100),
+    "usb:04b8:0e15": UsbAddress(vid=0x04B8, pid=0x0E15),
+    "usb:04B8:0E15:TC3Y:1": UsbAddress(vid=0x04B8, pid=0x0E15, serial="TC3Y:1"),
 }
 
 BAD = {
@@ -41,7 +43,10 @@ BAD = {
     "tcp:printer:lp": "port must be",
     "tcp:printer:9100?hold=yes": "hold must be 0 or 1",
     "tcp:printer:9100?baud=9600": "has no parameter 'baud'",
-    "usb:04b8:0202": "not supported by this version",
+    "usb:04b8": "needs two ids of four hexadecimal digits",
+    "usb:4b8:0202": "needs two ids",
+    "usb:04b8:0202:": "needs two ids",
+    "usb:04b8:0202?backend=unix:/x": "has no parameters",
     "hid:0801:0001": "not supported by this version",
     "pcsc:Reader": "not supported by this version",
     "carrier:pigeon": "is no link scheme",

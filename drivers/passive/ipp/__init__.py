@@ -1,0 +1,1 @@
+"""A printer's own IPP service, and the print queue of this machine, which speaks the same."""

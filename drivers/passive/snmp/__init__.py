@@ -1,0 +1,1 @@
+"""A network printer's own MIB, asked over SNMP."""

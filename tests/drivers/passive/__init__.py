@@ -1,0 +1,1 @@
+"""Sources that look at a device from beside."""
