@@ -10,8 +10,20 @@ import dataclasses
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
-from drivers.api import Clock, Deadline, Driver, Json, Level, Observation, Occasion, Step
+from drivers.api import (
+    Clock,
+    Deadline,
+    Driver,
+    DriverSpec,
+    Json,
+    Level,
+    Observation,
+    Occasion,
+    Setup,
+    Step,
+)
 from drivers.link.shared import SharedLink
 
 RESTARTS = "PassThroughRestartCount"
@@ -85,3 +97,9 @@ class SharedDriver:
                 LOST_BYTES: float(state.lost_bytes),
             }
         return dataclasses.replace(seen, in_use=now.in_use, facts=facts, statistics=statistics)
+
+
+def make(setup: Setup, spec: DriverSpec, socket: Path, link: str) -> SharedDriver:
+    """The driver of `spec` over the pass-through's `socket`; `link` is the device's own."""
+    way = SharedLink(socket, link)
+    return SharedDriver(spec.make(dataclasses.replace(setup, link=way, shared=True)), way, setup.clock)

@@ -16,6 +16,7 @@ from drivers.errors import TillwatchError
 COMMANDS: dict[str, tuple[str, str]] = {
     "demo": ("agent.cli.demo", "a simulated counter, a broker and the real daemon, live in the terminal"),
     "run": ("agent.cli.service", "the daemon"),
+    "pass-through": ("agent.cli.pass_through", "share devices with the till"),
     "selftest": ("agent.cli.selftest", "test devices: internal, external or interactive"),
     "devices": ("agent.cli.devices", "what is attached, and the configuration to paste"),
     "status": ("agent.cli.status", "the running daemon's view"),
@@ -33,7 +34,7 @@ class LazyGroup(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002 - same
         if cmd_name not in COMMANDS:
             return None
-        command = getattr(importlib.import_module(COMMANDS[cmd_name][0]), cmd_name)
+        command = getattr(importlib.import_module(COMMANDS[cmd_name][0]), cmd_name.replace("-", "_"))
         if not isinstance(command, click.Command):
             raise TypeError(f"{COMMANDS[cmd_name][0]}.{cmd_name} is no command")
         return command

@@ -34,15 +34,18 @@ def load_or_exit(path: Path) -> Config:
         sys.exit(USAGE)
 
 
-@click.command()
-@config_option
-@click.option(
+log_level_option = click.option(
     "--log-level",
     type=click.Choice(["debug", "info", "warning", "error"]),
     default="info",
     show_default=True,
     help="How much to log on stderr.",
 )
+
+
+@click.command()
+@config_option
+@log_level_option
 def run(config_path: Path, log_level: str) -> None:
     """Watch this terminal's devices until stopped."""
     load_or_exit(config_path)
@@ -50,12 +53,17 @@ def run(config_path: Path, log_level: str) -> None:
 
 
 def become_daemon(config: Path, log_level: str) -> NoReturn:
-    """Go on as `agent.cli.daemon`, in this process but without what the command line has loaded."""
+    """Go on as `agent.cli.daemon`."""
+    become("agent.cli.daemon", config, log_level)
+
+
+def become(module: str, config: Path, log_level: str) -> NoReturn:
+    """Go on as that module, in this process but without what the command line has loaded."""
     # The installed command does not look for modules in the working directory; `python -m` does.
     flags = [] if Path(sys.argv[0]).name == "__main__.py" else ["-P"]
     # One malloc arena is enough under the interpreter's lock, and each costs memory.
     environment = {"MALLOC_ARENA_MAX": "1"} | os.environ
-    arguments = [sys.executable, *flags, "-m", "agent.cli.daemon", str(config), log_level]
+    arguments = [sys.executable, *flags, "-m", module, str(config), log_level]
     os.execve(sys.executable, arguments, environment)  # noqa: S606 - our own interpreter, from a fixed list
 
 

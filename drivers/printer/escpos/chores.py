@@ -20,6 +20,7 @@ COUNTERS_EACH_S = 3600.0
 PROBE_EACH_S = 60.0
 PROBE_STALLED_EACH_S = 3600.0  #: the probes that wait in it will tell; more of them would fill its buffer
 PROBE_ANSWER_S = 10.0
+OVERTAKEN_S = 1.0  #: on a shared printer a question waits for a gap between two jobs no longer than that
 PROBES = 3  #: unanswered in a row, with nothing else lost meanwhile, and the printer has stalled
 
 IDENTITY: Mapping[Info, str] = {
@@ -78,6 +79,10 @@ class Inventory:
             chore for chore in chores if chore not in self._waiting and not self.learned.refused(chore.name)
         )
 
+    def again(self, chore: Chore) -> None:
+        """It was not asked after all; the next occasion begins with it."""
+        self._waiting.appendleft(chore)
+
     def unanswered(self, chore: Chore) -> None:
         """Asked in vain while idle; asked again later until it counts as unsupported."""
         if not self.learned.supported(chore.name):
@@ -109,6 +114,7 @@ class Completion:
     _count: int = 0
     _tokens: list[bytes] = field(default_factory=list)  # unanswered in a row, oldest first
     _waiting_since_s: float = 0.0
+    _asked_s: float = -math.inf
     _due_s: float = -math.inf
 
     NAME = "completion"
@@ -131,9 +137,15 @@ class Completion:
         self._count = (self._count + 1) % 10_000
         self._tokens.append(b"%04d" % self._count)
         del self._tokens[:-PROBES]
-        self._waiting_since_s = now_s
+        self._waiting_since_s = self._asked_s = now_s
         self._due_s = now_s + (PROBE_STALLED_EACH_S if self.stalled else PROBE_EACH_S)
         return ask_completion(self._tokens[-1])
+
+    def overtaken(self, now_s: float) -> None:
+        """A job of the till's is in progress: a probe of this moment may not have been sent."""
+        if self._tokens and now_s - self._asked_s < OVERTAKEN_S:
+            self._tokens.pop()
+            self._due_s = now_s
 
     def hurry(self) -> None:
         """Something was printed: probe at the next occasion."""

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from drivers.api import Deadline, Setup
 from drivers.learned import Learned
 from drivers.printer.escpos import status
-from drivers.printer.escpos.belief import ASKED, PUSHED, Belief
+from drivers.printer.escpos.belief import ASKED, NEEDED, PUSHED, Belief
 from drivers.printer.escpos.consts import BLOCK_PROCESS, AsbItem, Query
 from drivers.printer.escpos.round import FIRST, Round, name
 from drivers.printer.escpos.wire import Asb, Block, Demultiplexer, Event, Noise, StatusByte, arm_asb
@@ -22,6 +22,7 @@ ASB_ITEMS = AsbItem.DRAWER | AsbItem.ONLINE | AsbItem.ERROR | AsbItem.ROLL_PAPER
 ROUNDS = 8  #: in one poll or after one push, so that a line that babbles ends it too
 ASB_AGAIN_S = 10.0  #: until what was not obeyed is sent again, and twice as long at each further time:
 ASB_AGAIN_MOST_S = 600.0  #: a stalled printer must not be filled with it
+IN_JOB_S = 1.0  #: what is pushed during a job of the till's, and stands alone, is believed after so long
 STALE_READS = 16  #: of what waits before a poll; a device that sends more than that is babbling
 
 
@@ -54,6 +55,8 @@ class Conversation:
         self._asb_again_s = -math.inf
         self._asb_pause_s = ASB_AGAIN_S
         self._block: bytes | None = None
+        self.overtaken = False  #: since the last poll began, a job of the till's was in progress
+        self._in_job_s: float | None = None  # what was pushed then waits so long for a confirmation
 
     # -- what the driver calls -------------------------------------------------------------------
 
@@ -79,14 +82,17 @@ class Conversation:
         """One poll. None: this printer cannot be expected to answer now, so silence says nothing."""
         self._valid = self._complete = self.noise = False
         self._rounds_left = ROUNDS
+        self.overtaken = self._link.busy()
         self._take_stale()
-        if self.round.possible():
+        if self.round.possible() and not self.overtaken:
             self.round.poll_begins()
             self.pump(deadline, self._round_done)
-        if self._asb_due():
+        if not self.overtaken and self._asb_due():
             self._arm(deadline)
         if self.alive or self.round.settling:
             return Outcome.ANSWERED
+        if self.overtaken:
+            return None  # the printer is the till's, so that we could not ask, or were not let through
         if self.noise:
             return Outcome.GARBLED
         return None if self._asb_waits and not self.round.possible() else Outcome.MISSED
@@ -95,7 +101,10 @@ class Conversation:
         """Send what is due and take what comes, until `done` (which may look at `woken`) or deadline."""
         self.woken = False
         while True:
-            self._advance()
+            if self._link.busy():
+                self._stand_back()
+            else:
+                self._advance()
             now_s = self._clock.monotonic_s()
             if done() or now_s >= deadline.at_s:
                 return
@@ -132,9 +141,37 @@ class Conversation:
             self.pump(within, lambda: self._block is not None)
         return self._block
 
+    # -- beside the till ---------------------------------------------------------------------------
+
+    def _stand_back(self) -> None:
+        """A job of the till's is in progress: what was asked and not answered was not asked."""
+        self.overtaken = True
+        self.round.forget()
+        self._again = False
+        self._asb_asked_s = None
+        if self._in_job_s is not None and self._clock.monotonic_s() >= self._in_job_s:
+            self._in_job_s = None
+            if self._asb is not None:
+                self._weigh(self._asb, PUSHED)
+
+    def _weight_in_job(self, frame: bytes, before: str | None) -> int:
+        """What a frame weighs that no round can confirm now, perhaps for as long as a cover stays open.
+
+        One bad byte must not become a condition. A change that shows in two bytes of the frame is none of
+        those, nor is one that comes twice; and one that nothing contradicts for IN_JOB_S is believed until
+        the job is over and it can be asked.
+        """
+        self._in_job_s = self._clock.monotonic_s() + IN_JOB_S
+        known = bytes.fromhex(before) if before else frame
+        return NEEDED if sum(a != b for a, b in zip(frame, known, strict=True)) > 1 else PUSHED
+
     # -- sending -----------------------------------------------------------------------------------
 
     def _advance(self) -> None:
+        if self._in_job_s is not None:
+            self._in_job_s = None
+            if self.round.complete:
+                self._confirm()  # the job is over: now it can be asked
         while True:
             request = self.round.step(self._clock.monotonic_s())
             if request is not None:
@@ -164,7 +201,7 @@ class Conversation:
 
     def _confirm(self) -> None:
         """Another look at a change, by DLE EOT or, where there is none, by arming again."""
-        if self._rounds_left <= 0:
+        if self._rounds_left <= 0 or self._link.busy():
             return
         self._rounds_left -= 1
         if not self.round.possible():
@@ -228,6 +265,8 @@ class Conversation:
 
     def _due_s(self, now_s: float) -> float:
         due_s = self.round.due_s(now_s)
+        if self._in_job_s is not None and self._in_job_s > now_s:
+            due_s = min(due_s, self._in_job_s)
         if self._asb_asked_s is not None and (overdue_s := self._asb_asked_s + self._reply_s) > now_s:
             due_s = min(due_s, overdue_s)
         return due_s
@@ -271,7 +310,10 @@ class Conversation:
         asked = self._asb_asked_s is not None and not self.round.possible()
         self._asb_asked_s = None
         self._asb = status.from_asb(frame)
+        weight = ASKED if asked else PUSHED
+        if self._link.busy():
+            weight = self._weight_in_job(frame, self.raw.get("asb"))
         self.raw["asb"] = frame.hex(" ")
         self._asb_pause_s = ASB_AGAIN_S
         self._learned.answered(ASB)
-        self._weigh(self._asb, ASKED if asked else PUSHED)
+        self._weigh(self._asb, weight)

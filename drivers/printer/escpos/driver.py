@@ -24,14 +24,14 @@ from drivers.api import (
     Step,
     VerifiedBy,
 )
-from drivers.errors import Absent, LinkError, LinkLost
+from drivers.errors import Absent, LinkError, LinkLost, PassThroughDown
 from drivers.learned import Learned
 from drivers.printer.escpos import status
 from drivers.printer.escpos.chores import Completion, Inventory
 from drivers.printer.escpos.conversation import Conversation
 from drivers.printer.escpos.profiles import PROFILES
 from drivers.printer.escpos.selftest import Selftest
-from drivers.silence import KINDS, Judge, Outcome
+from drivers.silence import Judge, Outcome, kinds
 
 OPEN_S = 1.0  #: opening may take so long, if that is more than `reply_s`
 CLEAN_S = 60.0  #: a line must have lost nothing for so long; a mangled command may swallow a receipt
@@ -49,7 +49,10 @@ class EscposDriver:
         self._log = logging.getLogger(f"tillwatch.device.{setup.device}")
         learned = Learned(setup.memory, setup.clock)
         self._judge = Judge(
-            scheme=setup.link.scheme, proves_power=setup.link.proves_power, memory=setup.memory
+            scheme=setup.link.scheme,
+            proves_power=setup.link.proves_power,
+            memory=setup.memory,
+            shared=setup.shared,
         )
         self._inventory = Inventory(learned, self._profile.identity, self._profile.counters)
         self._completion = Completion(learned, self._profile.completion)
@@ -57,7 +60,7 @@ class EscposDriver:
         level = setup.options.get("drawer_open_level")
         self._drawer_open_level = level if isinstance(level, str) else None
         self._kinds = (
-            *KINDS[setup.link.scheme],
+            *kinds(setup.link.scheme, shared=setup.shared),
             *(("stalled",) if self._profile.completion else ()),
             *status.CONDITIONS,
         )
@@ -165,6 +168,9 @@ class EscposDriver:
 
     def _do_chores(self, deadline: Deadline) -> None:
         """While it is idle and prompt: who it is, its counters, and whether it still prints."""
+        if self._talk.overtaken:
+            self._completion.overtaken(self._clock.monotonic_s())
+            return  # it is the till's now, and what is not answered says nothing
         reading = self._talk.belief.reading
         idle = reading is not None and reading.idle
         now_s = self._clock.monotonic_s()
@@ -178,6 +184,9 @@ class EscposDriver:
         try:
             while not deadline.expired() and (chore := self._inventory.next(now_s)) is not None:
                 body = self._talk.ask_block(chore.request, deadline)
+                if body is None and self._talk.overtaken:
+                    self._inventory.again(chore)
+                    return
                 if body is None or not self._inventory.answered(chore, body):
                     self._inventory.unanswered(chore)
                     break
@@ -196,7 +205,8 @@ class EscposDriver:
     def _wait_closed(self, deadline: Deadline) -> Observation | None:
         """No link to listen to; an unplugged device's node is looked for meanwhile."""
         while not deadline.expired():
-            until = deadline.within(REOPEN_S) if isinstance(self._trouble, Absent) else deadline
+            looks = isinstance(self._trouble, Absent | PassThroughDown)
+            until = deadline.within(REOPEN_S) if looks else deadline
             self._link.read(until)
             if not until.expired():
                 return None
@@ -281,5 +291,6 @@ SPEC = DriverSpec(
     links=("serial", "tcp"),
     profiles=tuple(PROFILES),
     options={"drawer_open_level": ("high", "low")},
+    junction="drivers.printer.escpos.junction:Junction",
     make=EscposDriver,
 )

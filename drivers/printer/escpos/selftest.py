@@ -120,7 +120,7 @@ class Selftest:
 
     def _print(self, occasion: Occasion, deadline: Deadline) -> Iterator[Step]:
         within = deadline.within(PRINT_S)
-        data = slip(self.setup.device, occasion, "status passed")
+        data = slip(self.setup.device, occasion, "status passed", initialised=not self.setup.shared)
         try:
             all_left = self.talk.send(data, within)
             self.talk.disarmed()  # the slip begins with ESC @, which ends automatic status

@@ -14,8 +14,11 @@ CHARACTERS = (
 )
 
 
-def slip(device: str, occasion: Occasion, result: str) -> bytes:
-    """Terminal, device, time and result, a line of every character, and the cut."""
+def slip(device: str, occasion: Occasion, result: str, *, initialised: bool = True) -> bytes:
+    """Terminal, device, time and result, a line of every character, and the cut.
+
+    Not `initialised`, it leaves the printer's settings as they are: on a shared one they are the till's.
+    """
     lines = (
         "TILLWATCH SELF-TEST".center(WIDTH).rstrip(),
         "-" * WIDTH,
@@ -28,4 +31,4 @@ def slip(device: str, occasion: Occasion, result: str) -> bytes:
         "",
     )
     text = b"".join(line.encode("ascii", "replace") + bytes((LF,)) for line in lines)
-    return initialise() + text + feed_and_cut()
+    return (initialise() if initialised else b"") + text + feed_and_cut()

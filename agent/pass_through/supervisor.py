@@ -1,0 +1,136 @@
+"""The supervisor: opens what must outlive a worker, forks the worker, replaces one that died or hangs.
+
+It starts no thread and touches no byte of the till's, so that little can go wrong in it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import gc
+import logging
+import os
+import signal
+import time
+
+from agent import sdnotify
+from agent.config import Config, Device
+from agent.pass_through import worker
+from agent.pass_through.ledger import Ledger
+from agent.pass_through.seat import Seat
+from agent.pass_through.tcp import TcpTill
+from agent.pass_through.till import Till
+from agent.pass_through.tty import TtyTill
+from agent.pass_through.worker import Place
+from drivers import junction, registry
+from drivers.link import address as addresses
+
+HANGS_S = 5.0  #: a lane turns at least once a second
+LIVED_S = 5.0  #: a worker that lived so long died of something new
+PAUSES_S = (0.0, 0.1, 0.2, 0.5, 1.0)
+END_S = 3.0
+NO_LINE_BAUD = 115200  #: what the till finds on a tty whose device has no line speed
+_SIGNALS = frozenset({signal.SIGCHLD, signal.SIGTERM, signal.SIGINT})
+
+log = logging.getLogger("tillwatch.pass-through")
+
+
+class Supervisor:
+    """`run` returns when told to stop."""
+
+    def __init__(self, config: Config, devices: tuple[Device, ...]) -> None:
+        """Opens every door; raises TillwatchError where one cannot be opened."""
+        self._config = config
+        self._places: list[Place] = []
+        self._worker = 0
+        self._started_s = 0.0
+        self._died = 0  # in a row, each soon after its start
+        signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
+        # The worker holds the reading end: it ends with this process, whatever becomes of it.
+        self._lifeline, self._life = os.pipe()
+        try:
+            for device in devices:
+                self._places.append(_open(config, device))
+        except BaseException:
+            self._close()
+            raise
+
+    def run(self) -> None:
+        try:
+            self._start()
+            sdnotify.notify("READY=1")
+            log.info("passing through: %s", ", ".join(place.device for place in self._places))
+            while not self._told_to_stop():
+                sdnotify.notify("WATCHDOG=1")
+            sdnotify.notify("STOPPING=1")
+            self._end_worker()
+        finally:
+            self._close()
+
+    def _told_to_stop(self) -> bool:
+        """A second's watch over the worker."""
+        came = signal.sigtimedwait(_SIGNALS, 1.0)
+        if came is not None and came.si_signo in (signal.SIGTERM, signal.SIGINT):
+            return True
+        oldest_s = max(place.ledger.age_s() for place in self._places)
+        if oldest_s > HANGS_S:
+            log.error("the worker hangs: no turn for %.0f s; another takes over", oldest_s)
+            os.kill(self._worker, signal.SIGKILL)
+            os.waitpid(self._worker, 0)
+            self._replace()
+        elif os.waitpid(self._worker, os.WNOHANG) != (0, 0):
+            self._replace()
+        return False
+
+    def _replace(self) -> None:
+        lived_s = time.monotonic() - self._started_s
+        self._died = self._died + 1 if lived_s < LIVED_S else 0
+        log.error("the worker ended after %.1f s; another takes over", lived_s)
+        time.sleep(PAUSES_S[min(self._died, len(PAUSES_S) - 1)])
+        self._start()
+
+    def _start(self) -> None:
+        doubts = [place.ledger.begin() for place in self._places]
+        self._started_s = time.monotonic()
+        gc.freeze()  # what is there now stays shared between the two processes
+        self._worker = os.fork()
+        if self._worker == 0:
+            worker.run(self._places, doubts, self._lifeline, self._life)
+
+    def _end_worker(self) -> None:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(self._worker, signal.SIGTERM)
+        ends_s = time.monotonic() + END_S
+        while os.waitpid(self._worker, os.WNOHANG) == (0, 0):
+            if time.monotonic() >= ends_s:
+                os.kill(self._worker, signal.SIGKILL)
+                os.waitpid(self._worker, 0)
+                return
+            signal.sigtimedwait({signal.SIGCHLD}, 0.1)
+
+    def _close(self) -> None:
+        for place in self._places:
+            place.close()
+        os.close(self._lifeline)
+        os.close(self._life)
+
+
+def _open(config: Config, device: Device) -> Place:
+    """Ledger first: it is the lock that keeps a second pass-through away from all the rest."""
+    folder = config.agent.till_dir
+    with contextlib.ExitStack() as opened:
+        ledger = Ledger(folder / f"{device.id}.ledger")
+        opened.callback(ledger.close)
+        till = _door(device)
+        opened.callback(till.close)
+        seat = Seat(folder / f"{device.id}.sock")
+        opened.callback(seat.close)
+        make = junction.maker(registry.spec(device.driver))
+        opened.pop_all()
+    return Place(device.id, device.link, till, seat, ledger, make)
+
+
+def _door(device: Device) -> Till:
+    place, link = addresses.parse_till(device.till), addresses.parse(device.link)
+    if isinstance(place, addresses.TillTcp):
+        return TcpTill(place)
+    return TtyTill(place, link.baud if isinstance(link, addresses.SerialAddress) else NO_LINE_BAUD)

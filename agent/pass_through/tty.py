@@ -1,0 +1,147 @@
+"""The till's door as a tty: a pty of ours, linked at a stable path.
+
+A pty has no modem lines (setting or reading them gives ENOTTY). What the till sets otherwise, speed and flow
+control, can be read on our end and is passed on to the real line.
+"""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import grp
+import os
+import select
+import struct
+import termios
+import tty
+from pathlib import Path
+
+from agent.pass_through.till import Line
+from drivers.errors import AddressError, HeldByOther, LinkUnusable
+from drivers.link.address import TillTty
+
+_TERMIOS2 = struct.Struct("=4IB19s2I")  # struct termios2 (asm-generic/termbits.h): it has every speed as a number
+_TCGETS2 = 0x802C542A
+_IFLAG, _CFLAG, _OSPEED = 0, 2, 7
+_CRTSCTS = 0o20000000000
+_WAITING = struct.Struct("i")
+
+
+class TtyTill:
+    """`agent.pass_through.till.Till` for `tty:`. Made by the supervisor, used by each worker."""
+
+    edge = True  # the kernel tells of a hang-up again and again, and of its end only by the next byte
+    each_connects = False
+
+    def __init__(self, at: TillTty, baud: int) -> None:
+        """`baud`: how the line is set before any till has."""
+        self._path = Path(at.path)
+        self.connected = self.ended = False
+        if not self._path.is_symlink() and self._path.exists():
+            raise HeldByOther(
+                f"tty:{self._path}: a file stands there that is no link", hint="choose another path"
+            )
+        self._master, slave = os.openpty()
+        try:
+            self._node = os.ttyname(slave)
+            tty.setraw(slave)
+            _set_speed(slave, baud)
+            _give(self._node, at)
+            os.set_blocking(self._master, False)
+            self._link()
+        except OSError as error:
+            os.close(self._master)
+            raise LinkUnusable(
+                f"tty:{self._path}: {error.strerror}", hint="the folder must be there, and writable for this user"
+            ) from error
+        except BaseException:
+            os.close(self._master)
+            raise
+        finally:
+            os.close(slave)
+
+    def fileno(self) -> int:
+        return self._master
+
+    def came(self) -> bool:
+        if not self.connected:
+            poll = select.poll()
+            poll.register(self._master, select.POLLIN)
+            # Hung up with something left in it: one came and went.
+            self.connected = not any(
+                event & select.POLLHUP and not event & select.POLLIN for _, event in poll.poll(0)
+            )
+            self.ended = False
+        return self.connected
+
+    def waiting_bytes(self) -> int:
+        return int(_WAITING.unpack(fcntl.ioctl(self._master, termios.FIONREAD, bytes(4)))[0])
+
+    def read(self, most: int) -> bytes:
+        try:
+            return os.read(self._master, most)
+        except BlockingIOError:
+            return b""
+        except OSError as error:
+            if error.errno != errno.EIO:
+                raise
+            self.ended = True
+            return b""
+
+    def write(self, data: bytes) -> None:
+        try:
+            os.write(self._master, data)
+        except BlockingIOError:
+            return  # the till does not read: its side overflows, as a real port's does
+        except OSError as error:
+            if error.errno != errno.EIO:
+                raise
+
+    def line(self) -> Line | None:
+        settings = _TERMIOS2.unpack(fcntl.ioctl(self._master, _TCGETS2, bytes(_TERMIOS2.size)))
+        return Line(
+            baud=settings[_OSPEED],
+            rtscts=bool(settings[_CFLAG] & _CRTSCTS),
+            xonxoff=bool(settings[_IFLAG] & termios.IXON),
+        )
+
+    def hang_up(self, *, reset: bool = False) -> None:  # noqa: ARG002 - a line cannot be reset
+        """The till has gone: what it has not read is not for the next one."""
+        self.connected = self.ended = False
+        slave = os.open(self._node, os.O_RDWR | os.O_NOCTTY | os.O_NONBLOCK | os.O_CLOEXEC)
+        termios.tcflush(slave, termios.TCIFLUSH)
+        os.close(slave)
+
+    def close(self) -> None:
+        if self._path.is_symlink() and str(self._path.readlink()) == self._node:
+            self._path.unlink()
+        os.close(self._master)
+
+    def _link(self) -> None:
+        self._path.parent.mkdir(parents=True, exist_ok=True)
+        beside = self._path.with_name(f".{self._path.name}.{os.getpid()}")
+        beside.unlink(missing_ok=True)
+        beside.symlink_to(self._node)
+        beside.replace(self._path)
+
+
+def _set_speed(slave: int, baud: int) -> None:
+    """One that has no name cannot be set this way; the till sets its own anyway."""
+    speed = getattr(termios, f"B{baud}", None)
+    if speed is not None:
+        settings = termios.tcgetattr(slave)
+        settings[4] = settings[5] = speed
+        termios.tcsetattr(slave, termios.TCSANOW, settings)
+
+
+def _give(node: str, at: TillTty) -> None:
+    """Mode and group, as configured."""
+    if at.group:
+        try:
+            group = grp.getgrnam(at.group).gr_gid
+        except KeyError:
+            raise AddressError(
+                f"tty:{at.path}: there is no group {at.group!r}", hint="make it, or name another"
+            ) from None
+        os.chown(node, -1, group)
+    Path(node).chmod(at.mode)
