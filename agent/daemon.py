@@ -30,6 +30,7 @@ from agent.outbox.outbox import Batch
 from agent.outbox.writer import Writer
 from agent.selftest import SelftestDesk
 from agent.terminal import AGENT, Terminal, Watched
+from agent.till.doors import TillDoors
 from agent.uplink.session import Uplink, UplinkState
 from agent.watch.memory import DeviceMemory
 from agent.watch.worker import Worker
@@ -114,6 +115,7 @@ class Daemon:
             config.agent.runtime_dir / SOCKET_NAME,
             {"status": self._status, "selftest": desk.answer},
         )
+        self._till = TillDoors(config, self._clock, self._terminal, self._post)
 
     # -- life ----------------------------------------------------------------------------------------
 
@@ -128,6 +130,7 @@ class Daemon:
         for worker in self._workers.values():
             worker.start()
         self._control.start()
+        self._till.start()
         sdnotify.notify("READY=1")
         log.info("watching %s: %s", self._config.terminal.id, ", ".join(self._workers))
         try:
@@ -182,6 +185,7 @@ class Daemon:
         sdnotify.notify("STOPPING=1")
         look = Look() if self._terminated else None
         self._control.stop()
+        self._till.stop()
         for worker in self._workers.values():
             worker.ask_to_stop()
         ends_s = self._clock.monotonic_s() + STOP_S

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from agent.config import Agent, Config, Device, Host, Mqtt, Network, Sale, Terminal, Till, values
+from agent.config import Agent, Config, Device, Host, Mqtt, Network, Sale, Terminal, Till, till, values
 from agent.config.tables import (
     ConfigError,
     ConfigErrors,
@@ -66,11 +66,11 @@ def _fields(folder: Path) -> Mapping[str, Fields]:
         },
         "sale": {
             "quiet_s": Field(values.number(1, 86_400)),
-            "display": Field(values.text()),
+            "display": Field(till.display),
         },
         "till": {
-            "http": Field(values.text()),
-            "origins": Field(values.texts),
+            "http": Field(till.loopback),
+            "origins": Field(till.origins),
         },
         "network": {
             "poll_s": Field(values.number(0.1, 3600)),

@@ -113,6 +113,8 @@ _KINDS: tuple[tuple[str, Layer, Severity, tuple[float, float], tuple[str, ...], 
     # The agent's own.
     ("storage_failed", "agent", "major", (0, 5), (), "check_storage",
      "the agent cannot write to its database; events wait in memory and may be lost"),
+    ("till_door_failed", "agent", "warning", (5, 5), (), "free_till_door",
+     "the agent cannot open a place where the till would speak to it"),
 )
 # fmt: on
 
@@ -237,6 +239,11 @@ ADVICE: Mapping[str, Text] = {
     "check_storage": Text(
         "Tillwatch cannot store events. A technician should check the terminal's disk.",
         "Tillwatch 无法保存事件记录。请由技术人员检查终端磁盘。",
+    ),
+    "free_till_door": Text(
+        "The till program cannot speak to Tillwatch. A technician should see what takes the port or "
+        "the folder that is configured for it.",
+        "收银程序无法与 Tillwatch 通信。请由技术人员检查配置的端口或目录是否被占用。",
     ),
     "call_support": Text(
         "Please call support.",

@@ -18,8 +18,8 @@ def state(view: Mapping[str, Any]) -> dict[str, Any]:
     """`{"sale", "open", "printers": {id: printer}}` out of `Terminal.view()`."""
     health = view["health"] or {}
     return {
-        "sale": health.get("sale", "unknown"),
-        "open": health.get("open"),
+        "sale": view["sale"]["state"],
+        "open": view["open"],
         "printers": {
             device: _printer(device, seen, health)
             for device, seen in view["devices"].items()
