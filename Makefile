@@ -27,7 +27,9 @@ check: $(VENV)/.dev
 	$(BIN)/mypy
 
 # Every branch of what must not be wrong: codecs, judgement, storage.
-COVERED := drivers/*/wire.py,drivers/*/*/wire.py,agent/diagnosis/*,agent/outbox/*
+ESCPOS := drivers/printer/escpos
+SHARING := $(ESCPOS)/till.py,$(ESCPOS)/commands.py,$(ESCPOS)/junction.py,$(ESCPOS)/replies.py,$(ESCPOS)/claims.py
+COVERED := drivers/*/wire.py,drivers/*/*/wire.py,$(SHARING),$(ESCPOS)/automatic.py,$(ESCPOS)/splitter.py,agent/diagnosis/*,agent/outbox/*
 coverage: $(VENV)/.dev
 	$(BIN)/coverage run -m pytest -m "not system and not slow and not soak" tests/agent tests/drivers $(ARGS)
 	$(BIN)/coverage report --include='$(COVERED)' --fail-under=100

@@ -89,6 +89,10 @@ RULES = (
         save=("drivers.*.consts", "drivers.errors", "drivers.api"),
     ),
     Rule("wire is sans-IO", "drivers/*/wire.py", IO),
+    *(
+        Rule(f"{name} is sans-IO too", f"drivers/printer/escpos/{name}.py", IO)
+        for name in ("till", "commands", "junction", "replies", "claims", "automatic", "splitter")
+    ),
     Rule(
         "serial, USB and smart-card packages stay in the links",
         "*",
@@ -186,6 +190,7 @@ def test_imports(rule: Rule) -> None:
         ("drivers/printer/x/consts.py", "import drivers.api", "consts stand alone"),
         ("drivers/printer/x/wire.py", "import drivers.link.serial", "wire stands on consts"),
         ("drivers/printer/x/wire.py", "from time import monotonic", "wire is sans-IO"),
+        ("drivers/printer/escpos/junction.py", "import time", "junction is sans-IO"),
         ("drivers/reader/x/driver.py", "import serial", "serial, USB"),
         ("simulator/doors/usb.py", "import serial", "of these"),
         ("agent/watch/worker.py", "import psutil", "psutil stays"),

@@ -94,7 +94,7 @@ class JobStream:
     @property
     def at_border(self) -> bool:
         """No command is unfinished."""
-        return not (self._name or self._lead is not None or self._real_time)
+        return not self._name and self._lead is None
 
     @property
     def in_command(self) -> bool:
