@@ -71,6 +71,7 @@ class IdleWatch:
             self._told = None
             self._tell(SaleWord(SOURCE, busy=None, sees="whole"))
         # At the end of the daemon the wait is ended by ourselves.
-        if str(wrong) != self._trouble and not self._stopping.is_set():
-            self._trouble = str(wrong)
-            log.warning("input cannot be told: %s%s", wrong, f" ({wrong.hint})" if wrong.hint else "")
+        said = f"{wrong} ({wrong.hint})"
+        if said != self._trouble and not self._stopping.is_set():
+            self._trouble = said
+            log.warning("input cannot be told: %s", said)

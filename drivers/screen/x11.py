@@ -21,6 +21,8 @@ from drivers.screen import consts, wire
 XAUTHORITY_BYTES = 65536
 READ_BYTES = 65536
 _LET_IN = "let the service in: `xhost +SI:localuser:tillwatch` in the display's session, or XAUTHORITY"
+_ENDED = "the display's session has ended; looked for again by itself"
+_HANGS = "the display's session hangs; looked for again by itself"
 
 
 class IdleCounter:
@@ -41,7 +43,7 @@ class IdleCounter:
             return self._session.idle_s(deadline)
         except (OSError, ProtocolError) as broken:
             self.close()
-            raise LinkLost(f"display :{self._display}: {broken}") from broken
+            raise LinkLost(f"display :{self._display}: {broken}", hint=_ENDED) from broken
         except LinkError:
             self.close()
             raise
@@ -111,12 +113,12 @@ class _Session:
         self._wait(select.POLLIN, deadline)
         data = self._socket.recv(READ_BYTES)
         if not data:
-            raise LinkLost(f"{self._name}: the X server has closed the connection")
+            raise LinkLost(f"{self._name}: the X server has closed the connection", hint=_ENDED)
         return self._talk.feed(data)
 
     def _wait(self, events: int, deadline: Deadline) -> None:
         if not self._waiter.wait(self._socket.fileno(), events, deadline):
-            raise Unreachable(f"{self._name}: the X server does not answer")
+            raise Unreachable(f"{self._name}: the X server does not answer", hint=_HANGS)
 
 
 def _connected(display: int) -> socket.socket:
@@ -130,7 +132,7 @@ def _connected(display: int) -> socket.socket:
             taken.close()
         except BlockingIOError:
             taken.close()
-            raise Unreachable(f"display :{display}: the X server takes no connection") from None
+            raise Unreachable(f"display :{display}: the X server takes no connection", hint=_HANGS) from None
         except PermissionError as refused:
             taken.close()
             raise NoPermission(f"display :{display}: {refused.strerror}", hint=_LET_IN) from None

@@ -66,6 +66,7 @@ def test_what_the_daemon_relies_on() -> None:
     assert service["Type"] == "notify"
     assert float(service["WatchdogSec"]) >= 10, "the daemon tells it each second"
     assert service["StateDirectory"] == service["RuntimeDirectory"] == "tillwatch"
+    assert service["RuntimeDirectoryMode"] == "0751", "tills of any user reach their sockets in it"
     assert unit["Unit"]["StartLimitIntervalSec"] == "0"
     assert service["ExecStart"].startswith(f"{PROGRAM} run ")
 

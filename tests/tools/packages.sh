@@ -8,6 +8,9 @@ want() { command -v "$1" >/dev/null 2>&1 || missing="$missing $2"; }
 want mosquitto mosquitto
 want mosquitto_sub mosquitto-clients
 want strace strace
+want Xvfb xvfb
+want xdotool xdotool
+want xprintidle xprintidle
 needed="$missing"
 if [ "${1-}" = bench ]; then
     want prometheus-node-exporter prometheus-node-exporter
