@@ -9,7 +9,6 @@ from __future__ import annotations
 from importlib import import_module
 from typing import Protocol
 
-from drivers.api import DriverSpec
 from drivers.errors import UnknownDriver
 
 
@@ -53,11 +52,13 @@ class Maker(Protocol):
         ...
 
 
-def maker(spec: DriverSpec) -> Maker:
-    """How that driver's junction is made; raises UnknownDriver."""
-    module, _, attribute = spec.junction.partition(":")
+def maker(name: str) -> Maker:
+    """How that junction is made; `name` as in `DriverSpec.junction`. Raises UnknownDriver."""
+    module, _, attribute = name.partition(":")
     try:
         made: Maker = getattr(import_module(module), attribute)
     except (ImportError, ValueError, AttributeError) as error:
-        raise UnknownDriver(f"driver {spec.name}: its junction {spec.junction!r} cannot be loaded: {error}") from error
+        raise UnknownDriver(
+            f"junction {name!r} cannot be loaded: {error}", hint="install what its driver's package needs"
+        ) from error
     return made

@@ -54,17 +54,17 @@ def run(config_path: Path, log_level: str) -> None:
 
 def become_daemon(config: Path, log_level: str) -> NoReturn:
     """Go on as `agent.cli.daemon`."""
-    become("agent.cli.daemon", config, log_level)
+    become("agent.cli.daemon", str(config), log_level)
 
 
-def become(module: str, config: Path, log_level: str) -> NoReturn:
+def become(module: str, *arguments: str) -> NoReturn:
     """Go on as that module, in this process but without what the command line has loaded."""
     # The installed command does not look for modules in the working directory; `python -m` does.
     flags = [] if Path(sys.argv[0]).name == "__main__.py" else ["-P"]
     # One malloc arena is enough under the interpreter's lock, and each costs memory.
     environment = {"MALLOC_ARENA_MAX": "1"} | os.environ
-    arguments = [sys.executable, *flags, "-m", module, str(config), log_level]
-    os.execve(sys.executable, arguments, environment)  # noqa: S606 - our own interpreter, from a fixed list
+    command = [sys.executable, *flags, "-m", module, *arguments]
+    os.execve(sys.executable, command, environment)  # noqa: S606 - our own interpreter, from a fixed list
 
 
 @click.group()

@@ -263,7 +263,7 @@ class Lane:
             self._till.write(for_till)
         for_agent = self._junction.take_agent()
         if for_agent:
-            self._say(Heard(for_agent), now_s)
+            self._seat.say(Heard(for_agent))
 
     def _count(self, now_s: float) -> None:
         """Into the ledger, in an order that never tells too little of what may be lost."""
@@ -283,13 +283,10 @@ class Lane:
             self._daemon_left(now_s)
             self._seat.sit(newcomer)
             self._told_s = 0.0
-        if self._seat.peer() not in ready:
-            return
-        descriptor = self._seat.peer()
-        for frame in self._seat.frames():
-            self._heed(frame, now_s)
-        if not self._seat.taken:
-            self._watch.drop(descriptor)
+        if self._seat.peer() in ready:
+            for frame in self._seat.frames():
+                self._heed(frame, now_s)
+        if self._seat.gone:
             self._daemon_left(now_s)
 
     def _heed(self, frame: Frame, now_s: float) -> None:
@@ -310,14 +307,11 @@ class Lane:
     def _daemon_left(self, now_s: float) -> None:
         self._watch.drop(self._seat.peer())
         self._seat.leave()
+        self._told = State()
         self._daemon_wants, self._opened = False, 0
         self._junction.agent_gone(now_s)
         if self._slip is not None and self._slip.begun_s is None:
             self._slip = None
-
-    def _say(self, frame: Frame, now_s: float) -> None:
-        if not self._seat.say(frame):
-            self._daemon_left(now_s)
 
     def _tell(self, now_s: float) -> None:
         """How it stands, where that changed; counts alone not more often than once a second."""
@@ -345,7 +339,7 @@ class Lane:
         if fresh == self._told and self._told_s:
             return
         self._told, self._told_s = fresh, now_s
-        self._say(fresh, now_s)
+        self._seat.say(fresh)
 
     # -- the agent's own slip ----------------------------------------------------------------------
 
@@ -368,12 +362,12 @@ class Lane:
                 slip.count += self._printer.write(slip.rest)
             except LinkError as error:
                 self._slip = None
-                self._say(Printed(slip.count), now_s)
+                self._seat.say(Printed(slip.count))
                 self._lost(error, now_s)
                 return
         if slip.over(now_s, self._printer.byte_s):
             self._slip = None
-            self._say(Printed(slip.count), now_s)
+            self._seat.say(Printed(slip.count))
 
     # -- waiting -----------------------------------------------------------------------------------
 

@@ -22,6 +22,7 @@ class Seat:
     def __init__(self, path: Path) -> None:
         self._path = path
         self._peer: socket.socket | None = None
+        self.gone = False  #: who sat there has hung up: it should leave
         self.listener = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -59,15 +60,15 @@ class Seat:
     def sit(self, newcomer: socket.socket) -> None:
         newcomer.setblocking(False)
         newcomer.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, AHEAD_BYTES)
-        self._peer = newcomer
+        self._peer, self.gone = newcomer, False
 
     def leave(self) -> None:
-        peer, self._peer = self._peer, None
+        peer, self._peer, self.gone = self._peer, None, False
         if peer is not None:
             peer.close()
 
     def frames(self) -> Iterator[Frame]:
-        """What it said; `leave` has been called when it went."""
+        """What it said; `gone` is set at its end."""
         for _ in range(FRAMES_MOST):
             if self._peer is None:
                 return
@@ -78,21 +79,19 @@ class Seat:
             except OSError:
                 datagram = b""
             if not datagram:
-                self.leave()
+                self.gone = True
                 return
             frame = decode(datagram)
             if frame is not None:
                 yield frame
 
-    def say(self, frame: Frame) -> bool:
-        """False if it reads nothing any more, or has gone: it should leave."""
-        if self._peer is None:
-            return True
-        try:
-            self._peer.send(encode(frame))
-        except OSError:
-            return False
-        return True
+    def say(self, frame: Frame) -> None:
+        """`gone` is set if it reads nothing any more."""
+        if self._peer is not None:
+            try:
+                self._peer.send(encode(frame))
+            except OSError:
+                self.gone = True
 
     def close(self) -> None:
         self.leave()

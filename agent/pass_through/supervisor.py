@@ -11,9 +11,11 @@ import logging
 import os
 import signal
 import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
 
 from agent import sdnotify
-from agent.config import Config, Device
 from agent.pass_through import worker
 from agent.pass_through.ledger import Ledger
 from agent.pass_through.seat import Seat
@@ -21,7 +23,7 @@ from agent.pass_through.tcp import TcpTill
 from agent.pass_through.till import Till
 from agent.pass_through.tty import TtyTill
 from agent.pass_through.worker import Place
-from drivers import junction, registry
+from drivers import junction
 from drivers.link import address as addresses
 
 HANGS_S = 5.0  #: a lane turns at least once a second
@@ -34,12 +36,21 @@ _SIGNALS = frozenset({signal.SIGCHLD, signal.SIGTERM, signal.SIGINT})
 log = logging.getLogger("tillwatch.pass-through")
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shared:
+    """One device to share, as the configuration and its driver have it."""
+
+    device: str  #: its id
+    link: str
+    till: str
+    junction: str
+
+
 class Supervisor:
     """`run` returns when told to stop."""
 
-    def __init__(self, config: Config, devices: tuple[Device, ...]) -> None:
-        """Opens every door; raises TillwatchError where one cannot be opened."""
-        self._config = config
+    def __init__(self, folder: Path, devices: Sequence[Shared]) -> None:
+        """Opens every door, and in `folder` a seat for the daemon; raises TillwatchError where one cannot be."""
         self._places: list[Place] = []
         self._worker = 0
         self._started_s = 0.0
@@ -49,7 +60,7 @@ class Supervisor:
         self._lifeline, self._life = os.pipe()
         try:
             for device in devices:
-                self._places.append(_open(config, device))
+                self._places.append(_open(folder, device))
         except BaseException:
             self._close()
             raise
@@ -114,22 +125,21 @@ class Supervisor:
         os.close(self._life)
 
 
-def _open(config: Config, device: Device) -> Place:
+def _open(folder: Path, device: Shared) -> Place:
     """Ledger first: it is the lock that keeps a second pass-through away from all the rest."""
-    folder = config.agent.till_dir
     with contextlib.ExitStack() as opened:
-        ledger = Ledger(folder / f"{device.id}.ledger")
+        ledger = Ledger(folder / f"{device.device}.ledger")
         opened.callback(ledger.close)
         till = _door(device)
         opened.callback(till.close)
-        seat = Seat(folder / f"{device.id}.sock")
+        seat = Seat(folder / f"{device.device}.sock")
         opened.callback(seat.close)
-        make = junction.maker(registry.spec(device.driver))
+        make = junction.maker(device.junction)
         opened.pop_all()
-    return Place(device.id, device.link, till, seat, ledger, make)
+    return Place(device.device, device.link, till, seat, ledger, make)
 
 
-def _door(device: Device) -> Till:
+def _door(device: Shared) -> Till:
     place, link = addresses.parse_till(device.till), addresses.parse(device.link)
     if isinstance(place, addresses.TillTcp):
         return TcpTill(place)

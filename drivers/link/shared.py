@@ -217,7 +217,7 @@ class SharedLink:
         return (self.state.busy, self.state.till_connected) if self.state else None
 
     def _lost(self, why: str | None) -> LinkLost:
-        return LinkLost(f"{self._path}: {why}")
+        return LinkLost(f"{self._path}: {why}", hint="it is tried again by itself")
 
 
 @contextlib.contextmanager

@@ -25,6 +25,7 @@ from drivers.api import (
     VerifiedBy,
 )
 from drivers.errors import Absent, LinkError, LinkLost, PassThroughDown
+from drivers.exchange import Exchange, Seen
 from drivers.learned import Learned
 from drivers.printer.escpos import status
 from drivers.printer.escpos.chores import Completion, Inventory
@@ -56,11 +57,15 @@ class EscposDriver:
         )
         self._inventory = Inventory(learned, self._profile.identity, self._profile.counters)
         self._completion = Completion(learned, self._profile.completion)
+        self._exchange = Exchange(setup.memory, setup.clock)
+        self._identity: dict[str, str] = {}
+        self._counted: dict[str, Json] = {}
         self._talk = Conversation(setup, learned, asb=self._profile.asb, on_process=self._completion.answered)
         level = setup.options.get("drawer_open_level")
         self._drawer_open_level = level if isinstance(level, str) else None
         self._kinds = (
             *kinds(setup.link.scheme, shared=setup.shared),
+            *(("identity_changed",) if self._profile.identity else ()),
             *(("stalled",) if self._profile.completion else ()),
             *status.CONDITIONS,
         )
@@ -132,6 +137,7 @@ class EscposDriver:
     def _opened(self) -> None:
         if self._trouble is not None:
             self._log.info("the link is open again")
+            self._inventory.doubt_identity()
         self._trouble = None
         self._talk.fresh()
         if self._link.held:
@@ -190,10 +196,27 @@ class EscposDriver:
                 if body is None or not self._inventory.answered(chore, body):
                     self._inventory.unanswered(chore)
                     break
+            self._compare()
             if self._link.held and (probe := self._completion.due(now_s)) is not None:
                 self._talk.send(probe, deadline)
         except LinkError as error:
             self._lose(error)
+
+    def _compare(self) -> None:
+        """Is it still the same printer? Another one's counters count from what they show now."""
+        identity = self._inventory.take_round()
+        if identity is not None:
+            seen = self._exchange.seen(identity)
+            if seen is Seen.DOUBTFUL:
+                self._inventory.doubt_identity()
+                return
+            if seen is Seen.EXCHANGED:
+                self._log.warning("another printer answers here; tell support if that was on purpose")
+                self._inventory.exchanged()
+                self._identity = {}
+            self._identity |= identity
+        if self._inventory.settled:
+            self._counted = self._exchange.counted(self._inventory.statistics)
 
     # -- listening ---------------------------------------------------------------------------------
 
@@ -229,7 +252,12 @@ class EscposDriver:
         own = status.conditions(
             reading if reading is not None and not self._judge.blind else status.Reading()
         )
-        values = {**self._judge.conditions(), "stalled": self._completion.stalled, **own}
+        values = {
+            **self._judge.conditions(),
+            "identity_changed": self._exchange.changed(),
+            "stalled": self._completion.stalled,
+            **own,
+        }
         return {kind: values[kind] for kind in self._kinds}
 
     def _facts(self) -> dict[str, Json]:
@@ -237,7 +265,7 @@ class EscposDriver:
         facts = status.facts(reading, self._drawer_open_level) if reading is not None else {}
         if self._trouble is not None:
             facts["link"] = self._trouble.code
-        return facts
+        return facts | self._counted
 
     def _news(self) -> bool:
         return (self._judge.power, self._values(), self._facts()) != self._told
@@ -261,7 +289,7 @@ class EscposDriver:
             power=self._judge.power,
             conditions=MappingProxyType(dict(self._known)),
             last_heard_wall_s=self._heard_wall_s,
-            identity=dict(self._inventory.identity),
+            identity=dict(self._identity),
             facts=facts,
             statistics={
                 **self._inventory.statistics,
@@ -274,6 +302,8 @@ class EscposDriver:
     def _evidence(self, kind: str) -> dict[str, Json]:
         if kind in status.CONDITIONS:
             return dict(self._talk.raw)
+        if kind == "identity_changed":
+            return self._exchange.evidence()
         evidence: dict[str, Json] = {"missed_polls": self._judge.missed}
         if self._trouble is not None:
             evidence["error"] = str(self._trouble)
