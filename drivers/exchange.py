@@ -6,6 +6,7 @@ after a day, by when somebody has read of it, or as soon as the old device is ba
 
 from __future__ import annotations
 
+import enum
 import math
 import time
 from collections.abc import Mapping
@@ -19,6 +20,14 @@ CLOCK_SLACK_S = 3600.0  #: the wall clock may be set back; by more, and the day 
 
 _DECIDING = ("serial", "model")
 """The first that both have decides. Firmware does not: it is updated."""
+
+
+class Seen(enum.Enum):
+    """What an answer to "who are you" brought."""
+
+    SAME = enum.auto()
+    DOUBTFUL = enum.auto()  #: another, said once: ask again
+    EXCHANGED = enum.auto()
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,22 +60,22 @@ class Exchange:
         self._heard: Mapping[str, str] | None = None  # who seems to be there, said once
         self._judged = False
 
-    def seen(self, identity: Mapping[str, str]) -> bool:
-        """A whole answer to "who are you". True: ask again, another is believed only if said twice."""
+    def seen(self, identity: Mapping[str, str]) -> Seen:
+        """A whole answer to "who are you". Another device is believed only if it says so twice in a row."""
         own = {name: text for name, text in identity.items() if name != "serial" or _own_serial(text)}
         known = self._record.now
         if not any(own.get(name) for name in _DECIDING):
-            return False
+            return Seen.SAME
         if not _differ(known, own):
             self._heard, self._judged = None, True
             self._keep(replace(self._record, now={**known, **own}))
-            return False
+            return Seen.SAME
         if self._heard is None or _differ(self._heard, own):
             self._heard = own
-            return True
+            return Seen.DOUBTFUL
         self._heard, self._judged = None, True
         self._exchanged(own)
-        return False
+        return Seen.EXCHANGED
 
     @property
     def doubtful(self) -> bool:

@@ -17,24 +17,32 @@ class BadSetting(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Knob:
-    """What can be turned at a device. The first value is the default; `number`: any positive one too."""
+    """What can be turned at a device. The first value is the default.
+
+    `number`: any positive one too; `text`: any short one, without a blank in it.
+    """
 
     name: str
     values: tuple[str, ...]
     number: bool = False
+    text: bool = False
 
     @property
     def default(self) -> str:
         return self.values[0]
 
     def check(self, value: str) -> str:
-        if value in self.values or (self.number and _positive(value)):
+        if value in self.values or (self.number and _positive(value)) or (self.text and _short(value)):
             return value
         raise BadSetting(f"{self.name}={value}: {self.name} can be {' | '.join(self.choices)}")
 
     @property
     def choices(self) -> tuple[str, ...]:
-        return (*self.values, "NUMBER") if self.number else self.values
+        return (*self.values, *["NUMBER"] * self.number, *["TEXT"] * self.text)
+
+
+def _short(text: str) -> bool:
+    return 1 <= len(text) <= 32 and text.isascii() and text.isprintable() and " " not in text
 
 
 def _positive(text: str) -> bool:

@@ -6,7 +6,8 @@ at once when nothing waits before it. Printing itself takes no time.
 
 How the knobs read: `drawer=open` is pin 3 HIGH. `cutter=freed` is a jam taken out whose error still stands
 until DLE ENQ or a power cycle; `error=recoverable` goes with DLE ENQ or a power cycle; `head=hot` cools
-down by itself, that is by its knob; `paper=end` lies beyond the near-end sensor, which then reads too.
+down by itself, that is by its knob; `paper=end` lies beyond the near-end sensor, which then reads too;
+another `serial=` is another printer in its place, with counters of its own.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from collections.abc import Mapping
 
 from simulator.devices.device import Knob, Knobs, PrintSink
 from simulator.devices.escpos_commands import Role
-from simulator.devices.escpos_queries import CUTS, HEATED, IDENTITY, LINES, SECONDS, Counters
+from simulator.devices.escpos_queries import CUTS, HEATED, IDENTITY, IDENTITY_KNOBS, LINES, SECONDS, Counters
 from simulator.devices.escpos_status import Standing
 from simulator.devices.escpos_stream import CommandStream, RealTimeScanner, Token
 from simulator.devices.escpos_text import Rendering
@@ -41,6 +42,8 @@ KNOBS = (
     Knob("supply", ("mains", "bus")),
     Knob("near_end", ("present", "absent")),
     Knob("rate", ("unlimited",), number=True),
+    Knob("model", ("TM-T88III",), text=True),
+    Knob("serial", ("SIM0000001",), text=True),
 )
 
 _ASKED = frozenset({"GS I", "GS r", "GS j", "GS g 0", "GS g 2", "GS ( H"})
@@ -70,7 +73,8 @@ class EscposPrinter:
         self._queued_bytes = 0
         self._answers: deque[bytes] = deque(maxlen=ANSWERS_KEPT)
         self._standing = Standing.of(self.knobs)
-        self._counters = Counters()
+        self._printers: dict[str, Counters] = {}
+        self._counters = self._own_counters()
         self._mask = 0  #: GS a: which items automatic status watches
         self._stalled = False
         self._plugged = True
@@ -106,6 +110,7 @@ class EscposPrinter:
     def _follow(self, was_powered: bool, now_s: float) -> None:
         """What a turned knob changes in the printer itself."""
         self._count_hours(now_s, was_powered)
+        self._counters = self._own_counters()
         if self.powered() != was_powered:
             self._power_cycled()
         self._stream.unknown = UNKNOWN[self.knobs["answers"]]
@@ -114,6 +119,10 @@ class EscposPrinter:
             self._mask = 0
         self._notice()
         self._work()
+
+    def _own_counters(self) -> Counters:
+        """Each printer has its own, by its serial number."""
+        return self._printers.setdefault(self.knobs["serial"], Counters())
 
     def _power_cycled(self) -> None:
         self._clear_buffers()
@@ -270,6 +279,8 @@ class EscposPrinter:
     def _answer(self, name: str, given: bytes) -> bytes | None:
         match name:
             case "GS I":
+                if knob := IDENTITY_KNOBS.get(given[0]):
+                    return b"\x5f" + self.knobs[knob].encode() + b"\x00"
                 return IDENTITY.get(given[0])
             case "GS r":
                 status = self._standing.queued(given[0])

@@ -15,8 +15,6 @@ IDENTITY: Mapping[int, bytes] = {
     33: b"\x3d\x21\x02\x40\x40\x00",
     65: b"\x5f1.00 ESC/POS\x00",
     66: b"\x5fEPSON\x00",
-    67: b"\x5fTM-T88III\x00",
-    68: b"\x5fSIM0000001\x00",
     69: b"\x5f\x00",
 }
 
@@ -25,6 +23,10 @@ LINES, HEATED, CUTS, SECONDS = "lines", "heated", "cuts", "seconds"
 # GS g 2 (TM-T81 p116, TM-T88 p476): counters that GS g 0 resets, and the same over the printer's life.
 _RESETTABLE = {20: LINES, 21: HEATED, 50: CUTS, 70: SECONDS}
 _CUMULATIVE = {148: LINES, 149: HEATED, 178: CUTS, 198: SECONDS}
+
+
+IDENTITY_KNOBS: Mapping[int, str] = {67: "model", 68: "serial"}
+"""What is told by a knob, so that one printer can be swapped for another."""
 
 
 class Counters:

@@ -57,6 +57,7 @@ class Inventory:
     identity: dict[str, str] = field(default_factory=dict)
     statistics: dict[str, float] = field(default_factory=dict)
     _waiting: deque[Chore] = field(default_factory=deque)
+    _round: dict[str, str] | None = None  # what the present round of identity brought so far
     _identity_due_s: float = -math.inf
     _counters_due_s: float = -math.inf
 
@@ -64,10 +65,30 @@ class Inventory:
         """Perhaps another device answers now: it is asked who it is at the next occasion."""
         self._identity_due_s = -math.inf
 
+    @property
+    def settled(self) -> bool:
+        """It has said who it is, as far as it does, and nothing speaks against it since."""
+        asking = any(isinstance(chore.asks, Info) for chore in self._waiting)
+        return self._identity_due_s > -math.inf and not asking
+
+    def take_round(self) -> dict[str, str] | None:
+        """All that it said of itself in one round, once, when that is complete."""
+        if self._round is None or not self.settled:
+            return None
+        identity, self._round = self._round, None
+        return identity
+
+    def exchanged(self) -> None:
+        """It is another device: nothing the old one said holds."""
+        self.identity.clear()
+        self.statistics.clear()
+        self._counters_due_s = -math.inf
+
     def next(self, now_s: float) -> Chore | None:
         """What to ask now, if anything."""
         if self.identity_wanted and now_s >= self._identity_due_s:
             self._identity_due_s = now_s + IDENTITY_EACH_S
+            self._round = {}
             self._want(Chore(f"info_{info.value}", ask_info(info), info) for info in IDENTITY)
         if self.counters_wanted and now_s >= self._counters_due_s:
             self._counters_due_s = now_s + COUNTERS_EACH_S
@@ -96,9 +117,13 @@ class Inventory:
             if not (text and text.isascii() and text.isprintable()):
                 return False
             self.identity[IDENTITY[chore.asks]] = text
+            if self._round is not None:
+                self._round[IDENTITY[chore.asks]] = text
         else:
             if not (body.isdigit() and len(body) <= 10):
                 return False
+            if float(body) < self.statistics.get(STATISTICS[chore.asks], 0.0):
+                self.doubt_identity()  # reset, or another printer's
             self.statistics[STATISTICS[chore.asks]] = float(body)
         self.learned.answered(chore.name)
         return True
