@@ -25,14 +25,19 @@ def validate(topic_suffix: str, message: Any) -> None:
 
 def _kind(topic: str, message: Any) -> Published:
     assert isinstance(message, dict), f"{topic}: a message is an object, not {message!r}"
-    fitting = [kind for kind in published() if kind.fits(topic, message)]
+    fitting = [kind for kind in _kinds() if kind.fits(topic, message)]
     assert len(fitting) == 1, f"{topic}: nothing of this type is published there: {message}"
     return fitting[0]
 
 
 @cache
+def _kinds() -> tuple[Published, ...]:
+    return tuple(published())
+
+
+@cache
 def _validators() -> dict[str, Draft202012Validator]:
-    return {kind.name: Draft202012Validator(closed(schema_of(kind))) for kind in published()}
+    return {kind.name: Draft202012Validator(closed(schema_of(kind))) for kind in _kinds()}
 
 
 def _inconsistencies(kind: Published, device: str, message: Mapping[str, Any]) -> list[str]:
