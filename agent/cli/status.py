@@ -61,12 +61,12 @@ def _shown(view: dict[str, Any], *, as_json: bool) -> str:
 
 
 def text(view: dict[str, Any]) -> str:
-    """The view for a person: a line for the terminal, the broker, each device, each fault."""
+    """The view for a person: a line for the terminal and its shop, the broker, each device, each fault."""
     health = view["health"] or {"level": "unknown", "devices": {}, "faults": []}
     uplink = view["uplink"] or {"detail": "not connected yet"}
     outbox = view["outbox"]
     lines = [
-        f"{click.style(view['terminal'], bold=True)}  {_level(health['level'])}",
+        f"{click.style(view['terminal'], bold=True)}  {_level(health['level'])}  {_shop(view)}",
         f"  uplink   {uplink['detail']}",
         f"  outbox   {outbox['waiting']} waiting, last number {outbox['last_seq']}",
     ]
@@ -79,6 +79,13 @@ def text(view: dict[str, Any]) -> str:
         for fault in health["faults"]
     ]
     return "\n".join(lines)
+
+
+def _shop(view: dict[str, Any]) -> str:
+    """Open or closed, where hours are configured, and the sale with who says so."""
+    hours = {True: "open   ", False: "closed   ", None: ""}[view["open"]]
+    said = ", ".join(f"{each['source']} {each['word']}" for each in view["sale"]["why"])
+    return f"{hours}sale {view['sale']['state']}{f' ({said})' if said else ''}"
 
 
 def _since(at: str) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import click
 import pytest
 from click.testing import CliRunner
 
@@ -22,10 +23,28 @@ url = "mqtt://127.0.0.1"
 VIEW: dict[str, Any] = {
     "terminal": "T-1",
     "health": None,
+    "open": None,
+    "sale": {"state": "unknown", "why": []},
     "devices": {},
     "uplink": None,
     "outbox": {"waiting": 0, "last_seq": 0},
 }
+
+
+WHY = [{"source": "till", "word": "no", "age_s": 5.0}, {"source": "input", "word": "no", "age_s": 0.1}]
+
+
+@pytest.mark.parametrize(
+    ("shop_open", "sale", "shown"),
+    [
+        (None, {"state": "unknown", "why": []}, "T-1  unknown  sale unknown"),
+        (True, {"state": "yes", "why": WHY[:1]}, "T-1  unknown  open   sale yes (till no)"),
+        (False, {"state": "no", "why": WHY}, "T-1  unknown  closed   sale no (till no, input no)"),
+    ],
+)
+def test_it_shows_the_shop_and_its_sale(shop_open: bool | None, sale: dict[str, Any], shown: str) -> None:
+    first = click.unstyle(status.text(VIEW | {"open": shop_open, "sale": sale})).splitlines()[0]
+    assert first == shown
 
 
 class Looked(Exception):

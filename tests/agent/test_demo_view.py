@@ -69,3 +69,17 @@ def test_names_and_times_are_whole_on_any_usual_terminal(columns: int, lines: in
         "the paper roll",
     ):
         assert whole in shown, shown
+
+
+def test_it_shows_what_is_known_of_the_shop() -> None:
+    picture = Picture()
+    for health, shown in (
+        ({"open": True, "sale": "yes"}, "open   a sale"),
+        ({"open": False, "sale": "no"}, "closed   no sale"),
+        ({"open": None, "sale": "unknown"}, "DEMO-0001   connecting"),
+    ):
+        topic = TERMINAL + "health"
+        picture.take(Message(topic, retain=True, qos=1, payload=health, received_monotonic_ns=0))
+        console = Console(width=120, height=24, file=io.StringIO(), record=True)
+        console.print(render(picture, broker="x", columns=120), height=24)
+        assert shown in console.export_text()

@@ -133,11 +133,19 @@ def _head(picture: Picture, broker: str) -> Panel:
     line = Text()
     line.append(f" {level.upper()} ", style=LEVELS.get(level, UNKNOWN_LEVEL))
     line.append(f"  {picture.terminal}", style="bold")
+    line.append(_shop(picture.health))
     line.append(
         f"   {picture.status.get('state', 'connecting…')}   broker {broker}   {picture.messages} messages"
     )
     line.append("   Ctrl-C ends", style="bright_black")
     return Panel(line, title="Tillwatch", border_style="blue")
+
+
+def _shop(health: dict[str, Any]) -> str:
+    """What is known of the shop: open or closed, a sale or none."""
+    hours = {True: "   open", False: "   closed", None: ""}[health.get("open")]
+    sale = {"yes": "   a sale", "no": "   no sale"}.get(health.get("sale", ""), "")
+    return hours + sale
 
 
 def _devices(picture: Picture) -> Panel:
