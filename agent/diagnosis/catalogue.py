@@ -118,10 +118,21 @@ _KINDS: tuple[tuple[str, Layer, Severity, tuple[float, float], tuple[str, ...], 
 )
 # fmt: on
 
-# A socket strip takes the printers at night, and with them the USB adapters; another one the router, and
-# so the time server. What is left without power is not seen frozen, but a network printer's print
-# server may have a supply of its own.
-_CLOSING = frozenset((*_GONE, "network_down", "clock_unsynced"))
+# A socket strip takes the printers at night, and with them the USB adapters; another one the router and
+# the modem, and so the time server. A network printer's print server may have a supply of its own, so
+# that what is off seems frozen. What only a broker or its certificate can mend is no matter of closing.
+_CLOSING = frozenset(
+    (
+        *_GONE,
+        "queue_cannot_send",
+        "network_down",
+        "no_address",
+        "no_route",
+        "gateway_unreachable",
+        "internet_down",
+        "clock_unsynced",
+    )
+)
 
 CATALOGUE: Mapping[str, Kind] = {
     kind: Kind(
