@@ -1,4 +1,4 @@
-"""A shared printer for tests: simulated printer, pass-through and what a till needs, each a process of its own."""
+"""A shared printer for tests: simulated printer and pass-through, each a process, and what a till needs."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ class SharedPrinter:
         self.folder = folder
         self.config = folder / "tillwatch.toml"
         self.control = folder / "receipt.ctl"
-        self.printed_file = folder / "printed"
+        self._transcript = folder / "transcript"
         self.tty = folder / "till" / "receipt"
         self.port = free_port() if till == "tcp" else 0
         self.environment = {"RUNTIME_DIRECTORY": str(folder / "run")}
@@ -86,7 +86,7 @@ class SharedPrinter:
 
     def start_printer(self) -> None:
         arguments = ["serve", "escpos", "--at", self._door, "--control", str(self.control)]
-        arguments += ["--printed", str(self.printed_file)]
+        arguments += ["--transcript", str(self._transcript)]
         for knob in self._knobs:
             arguments += ["--set", knob]
         process = self._processes["printer"] = start("simulator.cli", *arguments)
@@ -152,15 +152,20 @@ class SharedPrinter:
         made.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         return made
 
-    def printed(self) -> bytes:
-        return self.printed_file.read_bytes() if self.printed_file.exists() else b""
+    def received(self) -> bytes:
+        """All that came in at the printer, to the byte."""
+        if not self._transcript.exists():
+            return b""
+        lines = self._transcript.read_text(encoding="ascii").rpartition("\n")[0].splitlines()
+        parts = (line.split(" ", 2) for line in lines)
+        return b"".join(bytes.fromhex(data) for _at, way, data in parts if way == ">")
 
-    def wait_printed(self, data: bytes, within_s: float = 15.0) -> None:
-        """Until exactly this was printed; what is printed besides is an error at once."""
+    def wait_received(self, data: bytes, within_s: float = 15.0) -> None:
+        """Until exactly this came in; anything else is an error at once."""
         ends_s = time.monotonic() + within_s
-        while (printed := self.printed()) != data:
-            assert data.startswith(printed), f"printed otherwise at byte {_differ(printed, data)}"
-            assert time.monotonic() < ends_s, f"only {len(printed)} of {len(data)} bytes in {within_s} s"
+        while (came := self.received()) != data:
+            assert data.startswith(came), f"it received otherwise at byte {_differ(came, data)}"
+            assert time.monotonic() < ends_s, f"only {len(came)} of {len(data)} bytes in {within_s} s"
             time.sleep(0.02)
 
 
@@ -171,4 +176,5 @@ def free_port() -> int:
 
 
 def _differ(one: bytes, other: bytes) -> int:
-    return next((i for i, (a, b) in enumerate(zip(one, other, strict=False)) if a != b), min(len(one), len(other)))
+    pairs = enumerate(zip(one, other, strict=False))
+    return next((i for i, (a, b) in pairs if a != b), min(len(one), len(other)))

@@ -31,6 +31,8 @@ def pass_through(config_path: Path, log_level: str) -> None:
     if not shared:
         # Said to be ready first: to systemd, a service that ends before that has failed.
         sdnotify.notify("READY=1", "STATUS=no device is shared")
-        click.echo(f'{config_path}: no device has access = "shared"; there is nothing to pass through', err=True)
+        click.echo(
+            f'{config_path}: no device has access = "shared"; there is nothing to pass through', err=True
+        )
         return
     become("agent.pass_through", log_level, str(config.agent.till_dir.absolute()), json.dumps(shared))

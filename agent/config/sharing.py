@@ -1,4 +1,4 @@
-"""Which device is whose: the keys `access` and `till`, checked by themselves and against those of the others."""
+"""Which device is whose: the keys `access` and `till`, each by itself and against the other devices'."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def check(device: Mapping[str, Any], spec: DriverSpec | None, prefix: str, probl
             problems.add(f"{prefix}till", 'goes with access = "shared" only')
         return
     if spec and not spec.junction:
-        problems.add(f"{prefix}access", f"driver {spec.name} cannot share its device; use passive or exclusive")
+        problems.add(f"{prefix}access", f"driver {spec.name} has no way to share; use passive or exclusive")
     if till is None:
         problems.add(f"{prefix}till", "is missing: where does the till connect? tty:PATH or tcp:HOST:PORT")
         return
@@ -50,4 +50,4 @@ def check_together(devices: Sequence[Mapping[str, Any]], problems: Problems) -> 
     for index, device in enumerate(devices):
         till = str(device.get("till")).partition("?")[0]
         if till.startswith("tty:") and "serial:" + till.removeprefix("tty:") in openers:
-            problems.add(f"device[{index}].till", "is the path of a device's own link; give the till another one")
+            problems.add(f"device[{index}].till", "is the path of a device's own link; choose another")

@@ -1,4 +1,4 @@
-"""The pass-through: a process that owns shared devices, offers the till a door to each, and lets the daemon ask.
+"""The pass-through: owns the shared devices, offers the till a door to each, and lets the daemon ask.
 
     till ==door==> lane (Junction) ==link==> device
                      ^

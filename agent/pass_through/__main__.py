@@ -26,7 +26,7 @@ def main(arguments: Sequence[str]) -> int:
         Supervisor(Path(folder), [Shared(**device) for device in json.loads(devices)]).run()
     except (TillwatchError, OSError) as refused:
         hint = getattr(refused, "hint", "")
-        print(f"tillwatch: {refused}{f' ({hint})' if hint else ''}", file=sys.stderr)
+        print(f"tillwatch: {refused}{f' ({hint})' if hint else ''}", file=sys.stderr)  # noqa: T201 - a command line's last word
         return REFUSED
     return FINE
 

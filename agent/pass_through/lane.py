@@ -1,4 +1,4 @@
-"""One shared device in the worker: bytes from the till's door to the device and back, and the daemon's asking.
+"""One shared device in the worker: bytes from till to device and back, and the daemon's asking.
 
 Who gets which byte, the driver's junction decides; here is only the turning: what can be read is read, what
 can be written is written, nothing ever waits but the one poll at the end of a turn.
@@ -12,6 +12,7 @@ import select
 import time
 from dataclasses import replace
 
+from agent.pass_through.books import Books
 from agent.pass_through.ledger import Ledger, Slot
 from agent.pass_through.printer import Printer
 from agent.pass_through.seat import Seat
@@ -38,19 +39,25 @@ class Lane:
     """Turned by a thread of its own until `stop`."""
 
     def __init__(
-        self, device: str, printer: Printer, till: Till, seat: Seat, ledger: Ledger, make: Maker, *, in_doubt: bool
+        self,
+        device: str,
+        printer: Printer,
+        till: Till,
+        seat: Seat,
+        ledger: Ledger,
+        make: Maker,
+        *,
+        in_doubt: bool,
     ) -> None:
         self._log = logging.getLogger(f"tillwatch.device.{device}")
         self._printer = printer
         self._till = till
         self._seat = seat
         self._ledger = ledger
-        self._make = make
+        self._books = Books(ledger, make)
         self._wake = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
         self._watch = Watch()
-        self._junction: Junction = self._new_junction(in_doubt=in_doubt)
-        self._jobs_before, self._bytes_before = ledger[Slot.JOBS], ledger[Slot.TILL_BYTES]
-        self._taken = 0  # from the till, by this junction
+        self._junction: Junction = self._books.open(byte_s=printer.byte_s, in_doubt=in_doubt)
         self._stuck = False  # the printer took less than it was given
         self._daemon_wants = False
         self._opened = 0
@@ -93,7 +100,7 @@ class Lane:
     @property
     def _holding(self) -> int:
         """Of the till's bytes, taken and not written."""
-        return self._taken - self._junction.till_bytes
+        return self._books.holding(self._junction)
 
     def _room(self) -> int:
         held_off = self._stop_s is not None or (self._slip is not None and self._slip.holds_till)
@@ -131,13 +138,13 @@ class Lane:
         if line is not None and not self._printer.follows(line):
             return
         self._junction.set_byte_s(self._printer.byte_s)
-        self._ledger[Slot.TAKING] = min(room, self._till.waiting_bytes())
+        self._books.taking(min(room, self._till.waiting_bytes()))
         data = self._till.read(room)
         if data:
             self._junction.from_till(data, now_s)
-            self._taken += len(data)
+            self._books.took(len(data))
             self._traffic_s = now_s
-        self._count(now_s)
+        self._books.keep(self._junction, now_s)
 
     def _till_went(self, now_s: float, *, reset: bool = False) -> None:
         self._watch.drop(self._till.fileno())
@@ -146,7 +153,7 @@ class Lane:
         self._farewell_s = None
 
     def _part(self, now_s: float) -> None:
-        """The till has ended: what it wrote is written first, then its connection ends as the device's does."""
+        """The till has ended: all it wrote is written, then its connection ends as the device's does."""
         if not self._till.ended or self._holding:
             return
         if not self._till.each_connects:
@@ -213,21 +220,11 @@ class Lane:
         self._junction.printer_gone(now_s)
         if self._printer.network and self._till.each_connects and self._till.connected:
             in_doubt = bool(self._holding) or self._junction.busy(now_s)
-            self._count(now_s)
-            self._bytes_before = self._ledger[Slot.TILL_BYTES]
-            self._jobs_before = self._ledger[Slot.JOBS]
+            self._books.keep(self._junction, now_s)
             self._till_went(now_s, reset=True)
             # What it had written is gone with the connection, as it would be without us.
-            self._taken = 0
-            self._junction = self._new_junction(in_doubt=in_doubt)
-
-    def _new_junction(self, *, in_doubt: bool) -> Junction:
-        return self._make(
-            byte_s=self._printer.byte_s,
-            till=self._ledger[Slot.TILL_SETTINGS],
-            agent=self._ledger[Slot.AGENT_SETTINGS],
-            in_doubt=in_doubt,
-        )
+            self._junction = self._books.open(byte_s=self._printer.byte_s, in_doubt=in_doubt)
+            self._books.keep(self._junction, now_s)
 
     def _hear_printer(self, ready: dict[int, int], now_s: float) -> None:
         if not self._printer.is_open or self._printer.fileno() not in ready:
@@ -257,24 +254,13 @@ class Lane:
             if count < len(data):
                 self._stuck = True
                 break
-        self._count(now_s)
+        self._books.keep(self._junction, now_s)
         for_till = self._junction.take_till()
         if for_till and self._till.came():
             self._till.write(for_till)
         for_agent = self._junction.take_agent()
         if for_agent:
             self._seat.say(Heard(for_agent))
-
-    def _count(self, now_s: float) -> None:
-        """Into the ledger, in an order that never tells too little of what may be lost."""
-        page, junction = self._ledger, self._junction
-        page[Slot.HOLDING] = self._holding
-        page[Slot.TAKING] = 0
-        page[Slot.BUSY] = junction.busy(now_s)
-        page[Slot.JOBS] = self._jobs_before + junction.jobs
-        page[Slot.TILL_BYTES] = self._bytes_before + junction.till_bytes
-        settings = junction.settings
-        page[Slot.TILL_SETTINGS], page[Slot.AGENT_SETTINGS] = settings.till, settings.agent
 
     # -- the daemon --------------------------------------------------------------------------------
 
@@ -334,8 +320,7 @@ class Lane:
         )
         if state == self._told and now_s < self._told_s + COUNTS_EACH_S:
             return
-        counted = {"jobs": self._ledger[Slot.JOBS], "till_bytes": self._ledger[Slot.TILL_BYTES]}
-        fresh = replace(state, **counted)
+        fresh = replace(state, jobs=self._ledger[Slot.JOBS], till_bytes=self._ledger[Slot.TILL_BYTES])
         if fresh == self._told and self._told_s:
             return
         self._told, self._told_s = fresh, now_s

@@ -6,7 +6,7 @@ import logging
 
 from agent.pass_through.till import Line
 from drivers.api import Deadline, SystemClock
-from drivers.errors import LinkError
+from drivers.errors import AddressError, LinkError
 from drivers.link import address as addresses
 from drivers.link.serial import SerialLink
 from drivers.link.shared_wire import OPEN
@@ -31,6 +31,8 @@ class Printer:
             self.kept, self.network, self._again_s = True, False, SERIAL_AGAIN_S
             self._line: Line | None = Line(place.baud, place.flow == "rtscts", place.flow == "xonxoff")
             self._char_bits = 2 + place.bits + (place.parity != "N")
+        elif not isinstance(place, addresses.TcpAddress):
+            raise AddressError(f"{link}: a device behind such a link cannot be shared")
         else:
             self._link = TcpLink(place, ahead_bytes=AHEAD_BYTES)
             self.kept, self.network, self._again_s = place.hold, True, TCP_AGAIN_S
@@ -72,7 +74,11 @@ class Printer:
             return True
         try:
             self._link.open(Deadline.after(CLOCK, within_s))
-            if self._line is not None and self._line != self._configured and isinstance(self._link, SerialLink):
+            if (
+                self._line is not None
+                and self._line != self._configured
+                and isinstance(self._link, SerialLink)
+            ):
                 self._apply(self._link, self._line)
         except LinkError as error:
             self._note(error)

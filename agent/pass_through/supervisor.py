@@ -50,7 +50,7 @@ class Supervisor:
     """`run` returns when told to stop."""
 
     def __init__(self, folder: Path, devices: Sequence[Shared]) -> None:
-        """Opens every door, and in `folder` a seat for the daemon; raises TillwatchError where one cannot be."""
+        """Opens every door, and seats for the daemon in `folder`; raises TillwatchError if one cannot be."""
         self._places: list[Place] = []
         self._worker = 0
         self._started_s = 0.0

@@ -39,7 +39,8 @@ class TcpTill:
         except OSError as error:
             self._listener.close()
             raise LinkUnusable(
-                f"tcp:{at.host}:{at.port}: {error.strerror}", hint="choose another port or address for the till"
+                f"tcp:{at.host}:{at.port}: {error.strerror}",
+                hint="choose another port or address for the till",
             ) from error
 
     def fileno(self) -> int:

@@ -20,7 +20,9 @@ from agent.pass_through.till import Line
 from drivers.errors import AddressError, HeldByOther, LinkUnusable
 from drivers.link.address import TillTty
 
-_TERMIOS2 = struct.Struct("=4IB19s2I")  # struct termios2 (asm-generic/termbits.h): it has every speed as a number
+_TERMIOS2 = struct.Struct(
+    "=4IB19s2I"
+)  # struct termios2 (asm-generic/termbits.h): it has every speed as a number
 _TCGETS2 = 0x802C542A
 _IFLAG, _CFLAG, _OSPEED = 0, 2, 7
 _CRTSCTS = 0o20000000000
@@ -52,7 +54,8 @@ class TtyTill:
         except OSError as error:
             os.close(self._master)
             raise LinkUnusable(
-                f"tty:{self._path}: {error.strerror}", hint="the folder must be there, and writable for this user"
+                f"tty:{self._path}: {error.strerror}",
+                hint="its folder must be writable for this user",
             ) from error
         except BaseException:
             os.close(self._master)

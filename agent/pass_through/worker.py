@@ -85,7 +85,7 @@ def _serve(lane: Lane, device: str) -> None:
 
 
 def _die_with_the_supervisor(lifeline: int) -> None:
-    """The kernel kills us when the pipe's other end closes, even if we are stopped or stuck (fcntl(2), O_ASYNC)."""
+    """The kernel kills us when the pipe's other end closes, even if we are stopped (fcntl(2), O_ASYNC)."""
     fcntl.fcntl(lifeline, fcntl.F_SETOWN, os.getpid())
     fcntl.fcntl(lifeline, _F_SETSIG, signal.SIGKILL)
     fcntl.fcntl(lifeline, fcntl.F_SETFL, fcntl.fcntl(lifeline, fcntl.F_GETFL) | os.O_ASYNC)

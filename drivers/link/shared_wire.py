@@ -78,8 +78,8 @@ class State:
 
 Frame: TypeAlias = Open | Leave | Ask | Print | Heard | Printed | State
 
-_DATA: dict[bytes, type[Ask] | type[Print] | type[Heard]] = {b"a": Ask, b"p": Print, b"h": Heard}
-_COUNTS: dict[bytes, type[Open] | type[Printed]] = {b"o": Open, b"w": Printed}
+_DATA: dict[bytes, type[Ask | Print | Heard]] = {b"a": Ask, b"p": Print, b"h": Heard}
+_COUNTS: dict[bytes, type[Open | Printed]] = {b"o": Open, b"w": Printed}
 _LETTERS = {kind: letter for table in (_DATA, _COUNTS) for letter, kind in table.items()}
 _TYPES = {field.name: type(field.default) for field in dataclasses.fields(State)}
 

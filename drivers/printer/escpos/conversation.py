@@ -30,7 +30,13 @@ class Conversation:
     """What the printer said, weighed; and the means to ask it."""
 
     def __init__(
-        self, setup: Setup, learned: Learned, *, asb: bool, on_process: Callable[[bytes], None]
+        self,
+        setup: Setup,
+        learned: Learned,
+        *,
+        asb: bool,
+        on_process: Callable[[bytes], None],
+        on_job: Callable[[], None],
     ) -> None:
         self._link = setup.link
         self._clock = setup.clock
@@ -38,6 +44,7 @@ class Conversation:
         self._learned = learned
         self._asb_allowed = asb and setup.link.held
         self._on_process = on_process
+        self._on_job = on_job
         self._demux = Demultiplexer()
         self.round = Round(learned, setup.reply_s, stays_open=setup.link.held)
         self.belief = Belief()
@@ -55,7 +62,8 @@ class Conversation:
         self._asb_again_s = -math.inf
         self._asb_pause_s = ASB_AGAIN_S
         self._block: bytes | None = None
-        self.overtaken = False  #: since the last poll began, a job of the till's was in progress
+        self._overtaken = False
+        self._in_job = False
         self._in_job_s: float | None = None  # what was pushed then waits so long for a confirmation
 
     # -- what the driver calls -------------------------------------------------------------------
@@ -82,16 +90,16 @@ class Conversation:
         """One poll. None: this printer cannot be expected to answer now, so silence says nothing."""
         self._valid = self._complete = self.noise = False
         self._rounds_left = ROUNDS
-        self.overtaken = self._link.busy()
+        self._overtaken = self._link.busy()
         self._take_stale()
-        if self.round.possible() and not self.overtaken:
+        if self.round.possible() and not self._overtaken:
             self.round.poll_begins()
             self.pump(deadline, self._round_done)
-        if not self.overtaken and self._asb_due():
+        if not self._overtaken and self._asb_due():
             self._arm(deadline)
         if self.alive or self.round.settling:
             return Outcome.ANSWERED
-        if self.overtaken:
+        if self._overtaken:
             return None  # the printer is the till's, so that we could not ask, or were not let through
         if self.noise:
             return Outcome.GARBLED
@@ -120,6 +128,10 @@ class Conversation:
         """It said something valid since the last poll began, and no garbage with it."""
         return self._complete or (self._valid and not self.noise)
 
+    def was_overtaken(self) -> bool:
+        """Since the last poll began, a job of the till's was in progress: what is unanswered says nothing."""
+        return self._overtaken or self._link.busy()
+
     def take_heard(self) -> bool:
         """Whether it was heard since the last call. Among garbage a valid byte is chance."""
         heard, self._heard = self._heard and self.alive, False
@@ -145,7 +157,10 @@ class Conversation:
 
     def _stand_back(self) -> None:
         """A job of the till's is in progress: what was asked and not answered was not asked."""
-        self.overtaken = True
+        self._overtaken = True
+        if not self._in_job:
+            self._in_job = True
+            self._on_job()
         self.round.forget()
         self._again = False
         self._asb_asked_s = None
@@ -168,6 +183,7 @@ class Conversation:
     # -- sending -----------------------------------------------------------------------------------
 
     def _advance(self) -> None:
+        self._in_job = False
         if self._in_job_s is not None:
             self._in_job_s = None
             if self.round.complete:

@@ -60,7 +60,13 @@ class EscposDriver:
         self._exchange = Exchange(setup.memory, setup.clock)
         self._identity: dict[str, str] = {}
         self._counted: dict[str, Json] = {}
-        self._talk = Conversation(setup, learned, asb=self._profile.asb, on_process=self._completion.answered)
+        self._talk = Conversation(
+            setup,
+            learned,
+            asb=self._profile.asb,
+            on_process=self._completion.answered,
+            on_job=lambda: self._completion.overtaken(setup.clock.monotonic_s()),
+        )
         level = setup.options.get("drawer_open_level")
         self._drawer_open_level = level if isinstance(level, str) else None
         self._kinds = (
@@ -174,8 +180,7 @@ class EscposDriver:
 
     def _do_chores(self, deadline: Deadline) -> None:
         """While it is idle and prompt: who it is, its counters, and whether it still prints."""
-        if self._talk.overtaken:
-            self._completion.overtaken(self._clock.monotonic_s())
+        if self._talk.was_overtaken():
             return  # it is the till's now, and what is not answered says nothing
         reading = self._talk.belief.reading
         idle = reading is not None and reading.idle
@@ -190,7 +195,7 @@ class EscposDriver:
         try:
             while not deadline.expired() and (chore := self._inventory.next(now_s)) is not None:
                 body = self._talk.ask_block(chore.request, deadline)
-                if body is None and self._talk.overtaken:
+                if body is None and self._talk.was_overtaken():
                     self._inventory.again(chore)
                     return
                 if body is None or not self._inventory.answered(chore, body):
