@@ -114,6 +114,15 @@ RULES = (
         ("click",),
         but=("agent/cli/*", "simulator/cli*.py", "simulator/cli/*"),
     ),
+    Rule(
+        "what a till says is judged without IO",
+        "agent/till/*",
+        ("socket", "select", "selectors", "threading", "time", "os"),
+        but=tuple(
+            f"agent/till/{edge}.py"
+            for edge in ("door", "doors", "http_door", "idle", "keeper", "latest", "notify", "stream")
+        ),
+    ),
     Rule("threads, not asyncio", "*", ("asyncio",), but=("agent/cli/demo*.py",)),
     Rule("developers' tools are no part of the product", "*", ("pydantic", "hypothesis", "pytest", "tests")),
     Rule("numpy is too big for a terminal", "*", ("numpy",)),
@@ -196,6 +205,7 @@ def test_imports(rule: Rule) -> None:
         ("agent/watch/worker.py", "import psutil", "psutil stays"),
         ("agent/daemon.py", "from paho.mqtt import client", "paho stays"),
         ("agent/daemon.py", "import click", "click stays"),
+        ("agent/till/words.py", "import socket", "what a till says"),
     ],
 )
 def test_the_rules_can_fail(file: str, text: str, why: str) -> None:

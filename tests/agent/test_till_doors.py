@@ -31,6 +31,7 @@ from agent.till.doors import DOOR_FAILED, TillDoors
 from agent.till.words import LASTS_MOST_S, LASTS_S
 from drivers.api import Json, SystemClock
 from tests.agent.test_till_web import VIEW
+from tests.brokers import free_port
 
 pytestmark = pytest.mark.system
 
@@ -143,13 +144,6 @@ def wait_for(test: Callable[[], bool], what: str, within_s: float = WITHIN_S) ->
     while not test():
         assert time.monotonic() < ends_s, f"not within {within_s} s: {what}"
         time.sleep(0.01)
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 @pytest.fixture
