@@ -25,6 +25,7 @@ from agent.diagnosis.catalogue import CATALOGUE
 from agent.diagnosis.faults import Diagnosis
 from agent.going_down import Look
 from agent.messages import Stamper
+from agent.network import NETWORK, UplinkView, network_device
 from agent.outbox import shelter
 from agent.outbox.outbox import Batch
 from agent.outbox.writer import Writer
@@ -39,6 +40,8 @@ from drivers.api import Clock, Driver, Json, Memory, Observation, Setup, SystemC
 from drivers.errors import TillwatchError
 from drivers.link import make as make_link
 from drivers.link.none import NoLink
+from drivers.network import driver as network_driver
+from drivers.network.session import SessionView
 
 HOST = "host"
 OUTBOX_NAME = "outbox.sqlite"
@@ -94,7 +97,7 @@ class Daemon:
         self._writer = Writer(self._outbox)
         self._uplink = Uplink(config, self._outbox, stamper, self._note_uplink)
         diagnosis = Diagnosis(CATALOGUE, self._clock)
-        devices = (host_device(config), *config.devices)
+        devices = (host_device(config), network_device(config), *config.devices)
         self._terminal = Terminal(
             config,
             {d.id: Watched(d.driver, registry.spec(d.driver).categories, d.poll_s) for d in devices},
@@ -263,7 +266,7 @@ class Daemon:
 
         return Worker(
             device.id,
-            lambda: make_driver(device, self._clock, memory),
+            lambda: make_driver(device, self._clock, memory, session=UplinkView(self._uplink)),
             clock=self._clock,
             poll_s=device.poll_s,
             reply_s=device.reply_s,
@@ -294,8 +297,13 @@ def host_device(config: Config) -> Device:
     )
 
 
-def make_driver(device: Device, clock: Clock, memory: Memory) -> Driver:
-    """The driver a device's configuration asks for; one that only looks where access is passive."""
+def make_driver(
+    device: Device, clock: Clock, memory: Memory, *, session: SessionView | None = None
+) -> Driver:
+    """The driver a device's configuration asks for; one that only looks where access is passive.
+
+    `session` is for the network's: what the connection to the broker shows.
+    """
     link = make_link(device.link) if device.link else NoLink()
     setup = Setup(
         device=device.id,
@@ -307,6 +315,8 @@ def make_driver(device: Device, clock: Clock, memory: Memory) -> Driver:
         reply_s=device.reply_s,
         options=device.options,
     )
+    if device.id == NETWORK:
+        return network_driver.make(setup, session)
     if device.access == "passive":
         return passive.make(setup, device.link)
     return registry.spec(device.driver).make(setup)

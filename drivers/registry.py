@@ -17,6 +17,7 @@ GROUP = "tillwatch.drivers"
 BUILT_IN: Mapping[str, str] = {
     "escpos": "drivers.printer.escpos.driver:SPEC",
     "host": "drivers.host.driver:SPEC",
+    "network": "drivers.network.driver:SPEC",
 }
 
 

@@ -94,7 +94,7 @@ def selftest(
 
 
 def _check_names(devices: tuple[str, ...], config: Config) -> None:
-    known = [device.id for device in config.devices] + ["host"]
+    known = [device.id for device in config.devices] + ["host", "network"]
     for device in devices:
         if device not in known:
             click.echo(
@@ -124,13 +124,17 @@ def _steps(config: Config, devices: list[str], level: Level, asking: Asking) -> 
 
 
 def _steps_alone(config: Config, devices: list[str], level: Level, asking: Asking) -> Steps:
-    from agent.daemon import host_device, make_driver  # noqa: PLC0415 - only where no daemon runs
+    # Only where no daemon runs.
+    from agent.daemon import host_device, make_driver  # noqa: PLC0415 - see above
+    from agent.network import network_device  # noqa: PLC0415 - see above
+    from agent.uplink.attempt import OneAttempt  # noqa: PLC0415 - see above
 
     clock = SystemClock()
     occasion = Occasion(config.terminal.id, time.strftime("%Y-%m-%d %H:%M:%S"))
-    configured = {device.id: device for device in (*config.devices, host_device(config))}
+    devices_here = (*config.devices, host_device(config), network_device(config))
+    configured = {device.id: device for device in devices_here}
     for device in [configured[name] for name in dict.fromkeys(devices or configured)]:
-        driver = make_driver(device, clock, {})
+        driver = make_driver(device, clock, {}, session=OneAttempt(config))
         try:
             for step in driver.selftest(level, occasion, Deadline.after(clock, LIMIT_S)):
                 line = published(step)

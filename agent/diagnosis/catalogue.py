@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from agent.diagnosis import passive_kinds
+from agent.diagnosis import network_kinds, passive_kinds
 from agent.messages import Severity
 
 Layer = Literal["agent", "link", "device", "host"]
@@ -108,8 +108,7 @@ _KINDS: tuple[tuple[str, Layer, Severity, tuple[float, float], tuple[str, ...], 
      "the terminal has been too hot for a minute"),
     ("clock_unsynced", "host", "warning", (0, 0), (), "check_time",
      "the terminal's clock follows no time server, an hour after the start"),
-    ("network_down", "host", "major", (30, 10), (), "check_network",
-     "no network interface of the terminal has a link"),
+    *network_kinds.KINDS,
     # The agent's own.
     ("storage_failed", "agent", "major", (0, 5), (), "check_storage",
      "the agent cannot write to its database; events wait in memory and may be lost"),
@@ -256,6 +255,7 @@ ADVICE: Mapping[str, Text] = {
         "the folder that is configured for it.",
         "收银程序无法与 Tillwatch 通信。请由技术人员检查配置的端口或目录是否被占用。",
     ),
+    **{code: Text(en, zh) for code, en, zh in network_kinds.ADVICE},
     "call_support": Text(
         "Please call support.",
         "请联系技术支持。",

@@ -14,6 +14,9 @@ from agent.config import Mqtt
 from agent.uplink.reasons import Trouble, Troubled
 
 VERDICT_S = 0.3
+KEEP_ALIVE_S = 25  #: of silence, then one packet of 52 bytes is asked and one answered
+KEEP_ALIVE_AGAIN_S = 5
+KEEP_ALIVE_MOST = 60
 X509_EXPIRED = 10
 X509_NOT_YET_VALID = 9
 X509_HOSTNAME_MISMATCH = 62
@@ -86,6 +89,7 @@ class Dialling:
         context = tls_context(self._mqtt) if self._mqtt.tls else None
         sock = self._connect_tcp()
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        _keep_alive(sock)
         return sock if context is None else self._secure(context, sock)
 
     def _secure(self, context: ssl.SSLContext, plain: socket.socket) -> ssl.SSLSocket:
@@ -184,6 +188,17 @@ def alert_trouble(text: str) -> Trouble | None:
         if "ALERT" in upper and alert in upper:
             return Trouble("tls_refused", alert.lower().replace("_", " "))
     return None
+
+
+def _keep_alive(sock: socket.socket) -> None:
+    """Have the kernel ask for a sign of life between two pings, so that a dead way shows in half a minute.
+
+    It never ends the session for it: whether the broker lives is judged by what is heard from it.
+    """
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, KEEP_ALIVE_S)
+    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, KEEP_ALIVE_AGAIN_S)
+    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPCNT, KEEP_ALIVE_MOST)
 
 
 def _tcp_trouble(error: OSError | None) -> Trouble:

@@ -34,6 +34,7 @@ from agent.uplink.retry import Namesake, Timing, Version
 from agent.uplink.states import States
 from agent.uplink.topics import STATUS, Topics
 from agent.uplink.traffic import Announcement, Suspects, Traffic
+from agent.uplink.view import LiveSession
 
 TURN_S = 1.0
 SILENCE = 1.5  #: keepalives without a word from the broker end the session
@@ -67,6 +68,7 @@ class Lasting:
     sessions: deque[str] = field(default_factory=lambda: deque(maxlen=SESSIONS_REMEMBERED))
     will_qos: int = 1
     will_retain: bool = True
+    live: LiveSession | None = None  #: the session that stands, for others to look at
 
 
 class Session:
@@ -112,8 +114,9 @@ class Session:
             raise
         try:
             limits = self._await_connack(connection)
-            self._serve(connection, self._welcome(connection, limits))
+            self._serve(connection, self._welcome(connection, limits, sock))
         finally:
+            self._lasting.live = None
             connection.close()
 
     def lasted_s(self) -> float:
@@ -165,7 +168,7 @@ class Session:
             self._lasting.will_qos = 0
         return Trouble(CONNACK_WORDS.get(note.code, "refused"), f"{note.text}, 0x{note.code:02x}")
 
-    def _welcome(self, connection: Connection, limits: BrokerLimits) -> Traffic:
+    def _welcome(self, connection: Connection, limits: BrokerLimits, sock: socket.socket) -> Traffic:
         lasting = self._lasting
         self.accepted_s = self._clock.monotonic_s()
         if limits.qos == 0:
@@ -187,6 +190,7 @@ class Session:
         # Subscribed first: what is retained there now tells of a namesake.
         connection.subscribe([lasting.topics.full(STATUS)])
         self._hello = traffic.announce(self._status("online", "started"))
+        lasting.live = LiveSession.of(sock, traffic.refused)
         self._welcomed(self)
         return traffic
 
@@ -228,6 +232,7 @@ class Session:
                 self._judge_status(note.payload, now_s)
             case Subscribed(codes) if max(codes) >= 0x80:
                 log.warning("the broker refuses our subscription to our own status (0x%02x)", max(codes))
+                traffic.refused.add(self._lasting.topics.full(STATUS))
             case Ended(code, text):
                 raise Troubled(self._end(code, text))
             case _:

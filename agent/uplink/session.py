@@ -27,6 +27,7 @@ from agent.uplink.retry import Backoff, Namesake, Protocols, Timing, Version
 from agent.uplink.topics import Topics
 from agent.uplink.waker import Waker
 from drivers.api import Json
+from drivers.network.session import SessionState
 
 PROTOCOL_KEY = "uplink/protocol"
 
@@ -82,6 +83,7 @@ class Uplink:
         self._dialling: dial.Dialling | None = None
         self._said: set[str] = set()
         self._stop_reason: StatusReason | None = None
+        self._hurried = False
         self._state = self._describe(Trouble("connecting"), None)
         self._waker = Waker()
         self._thread = threading.Thread(target=self._run, name="uplink", daemon=True)
@@ -111,6 +113,18 @@ class Uplink:
     def keep(self, topics: Iterable[str]) -> None:
         """These retained topics are still ours; others that we remember are cleared at the broker."""
         self._lasting.retained.keep(topics)
+        self.wake()
+
+    def view(self) -> SessionState:
+        """For who diagnoses the network: the session, its line, what the broker refuses."""
+        state, live = self._state, self._lasting.live
+        if state.connected and live is not None:
+            return live.state(state.reason, state.detail)
+        return SessionState(connected=False, word=state.reason, detail=state.detail)
+
+    def hurry(self) -> None:
+        """End the pause before the next attempt: what stood in the way is mended."""
+        self._hurried = True
         self.wake()
 
     def wake(self) -> None:
@@ -186,8 +200,11 @@ class Uplink:
 
     def _pause(self, seconds: float) -> None:
         ends_s = self._clock.monotonic_s() + seconds
+        self._hurried = False
         while self._stop_reason is None and (left_s := ends_s - self._clock.monotonic_s()) > 0:
             self._waker.sleep(None, left_s)
+            if self._hurried:
+                break
 
     def _dial(self) -> socket.socket | None:
         """A socket to the broker, TLS done; None when told to stop."""

@@ -105,6 +105,7 @@ class Traffic:
         self._resume_s = float("-inf")
         self._held: dict[str, float] = {}
         self._complained: set[str] = set()
+        self.refused: set[str] = set()  #: topics that the broker does not let us use
         self._unsound: set[str] = set()
         self._storage_failed = False
         states.anew()
@@ -162,6 +163,7 @@ class Traffic:
                 if refused:
                     self._row_refused(what, answer, now_s)
                 else:
+                    self.refused.discard(self._topics.full(what.topic))
                     self._suspects.forget(what)
                     self._outbox.acknowledge([what])
             case Announcement():
@@ -172,6 +174,7 @@ class Traffic:
                 if refused:
                     self._complain(what.topic, answer)
                 else:
+                    self.refused.discard(what.topic)
                     self._cleared(what.topic)
             case None:  # a metric: nobody answers those, paho only says that it left
                 pass
@@ -202,6 +205,8 @@ class Traffic:
 
     def _complain(self, topic: str, answer: Answered) -> None:
         """Once a session for each topic."""
+        if answer.code == HELD:
+            self.refused.add(topic)
         if topic not in self._complained:
             self._complained.add(topic)
             log.warning(

@@ -36,7 +36,6 @@ LIMITS: Mapping[str, Limits] = {
 VITALS: Mapping[str, str] = {
     **{kind: limits.vital for kind, limits in LIMITS.items()},
     "clock_unsynced": "clock_synced",
-    "network_down": "network_up",
 }
 """Each kind, and the vital that it is judged by."""
 KINDS = tuple(VITALS)
@@ -49,7 +48,6 @@ def judge(vitals: Vitals, before: Mapping[str, bool | None]) -> dict[str, bool |
         value = getattr(vitals, limits.vital)
         judged[kind] = None if value is None else limits.judge(value, before.get(kind))
     judged["clock_unsynced"] = _clock_unsynced(vitals)
-    judged["network_down"] = None if vitals.network_up is None else not vitals.network_up
     return judged
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from agent.diagnosis.catalogue import ADVICE, CATALOGUE, Kind
+from drivers.network.judge import KINDS as NETWORK
 
 SEVERITIES_OF_THE_CONTRACT = {
     "paper_end": "major",
@@ -24,13 +25,13 @@ PASSIVE = {
     "usb_over_current",
 }  # fmt: skip
 QUEUES = {"print_service_down", "queue_missing", "queue_stopped", "queue_rejecting", "queue_cannot_send"}
-HOSTS = {"disk_full", "memory_low", "overheated", "clock_unsynced", "network_down"}
+HOSTS = {"disk_full", "memory_low", "overheated", "clock_unsynced"}
 
 
 def test_the_kinds_are_those_of_the_contract() -> None:
     printers = set(SEVERITIES_OF_THE_CONTRACT) | PASSIVE | QUEUES
     agents = {"storage_failed", "till_door_failed"}
-    assert set(CATALOGUE) == printers | EVERY_DEVICES | HOSTS | agents
+    assert set(CATALOGUE) == printers | EVERY_DEVICES | HOSTS | set(NETWORK) | agents
 
 
 @pytest.mark.parametrize("kind", CATALOGUE.values(), ids=lambda kind: kind.kind)

@@ -47,11 +47,6 @@ def test_an_unsynced_clock_has_its_first_hour(
     assert judge(Vitals(clock_synced=synced, uptime_s=uptime_s), {})["clock_unsynced"] is expected
 
 
-@pytest.mark.parametrize(("up", "expected"), [(True, False), (False, True), (None, None)])
-def test_network(up: bool | None, expected: bool | None) -> None:
-    assert judge(Vitals(network_up=up), {})["network_down"] is expected
-
-
 def test_evidence_names_the_number_and_its_limit() -> None:
-    vitals = Vitals(disk_used_pct=97.5, memory_available_pct=50, network_up=False)
+    vitals = Vitals(disk_used_pct=97.5, memory_available_pct=50)
     assert evidence(vitals, judge(vitals, {})) == {"disk_full": {"disk_used_pct": 97.5, "limit": 95.0}}

@@ -1,0 +1,103 @@
+"""Does the router answer? Asked on the local network only, where bytes cost nothing.
+
+What a router answers to differs: an echo (where the kernel lets us ask without privilege), a datagram to a
+port where nobody listens, a connection, refused or not. Any of these is proof; which one worked is learned.
+"""
+
+from __future__ import annotations
+
+import errno
+import select
+import socket
+import struct
+import time
+from collections.abc import Callable, Mapping
+
+from drivers.api import Memory
+from drivers.network import tcp
+from drivers.network.findings import Gateway
+from drivers.network.patience import Patience
+
+NOBODY_LISTENS = 33434  #: traceroute's first port
+PORTS = (53, 80)
+TRIES = 4
+SPACING_S = 0.4
+PATIENCE_S = 3.0
+LEARNED = "gateway."
+_ECHO = {socket.AF_INET: (8, socket.IPPROTO_ICMP), socket.AF_INET6: (128, socket.IPPROTO_ICMPV6)}
+
+
+def ask(address: str, memory: Memory, patience: Patience) -> Gateway:
+    """`answers` is False only of a router that answered before; one that never did may just be shy."""
+    patience = patience.within(PATIENCE_S)
+    known = memory.get(LEARNED + address)
+    for way in [str(known)] if known in WAYS else list(WAYS):
+        ms = WAYS[way](address, patience.within(PATIENCE_S if known in WAYS else PATIENCE_S / len(WAYS)))
+        if ms is not None:
+            if known != way:
+                memory[LEARNED + address] = way
+            return Gateway(address=address, answers=True, by=way, ms=ms)
+    return Gateway(address=address, answers=False if known in WAYS else None, by=str(known or ""))
+
+
+def echo(address: str, patience: Patience) -> float | None:
+    """ICMP by a datagram socket; ms, or None: no answer, or not permitted."""
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    kind, protocol = _ECHO[family]
+    request = struct.pack(">BBHHH", kind, 0, 0, 0, 1)  # the kernel fills in checksum and id
+    try:
+        sock = socket.socket(family, socket.SOCK_DGRAM, protocol)
+    except OSError:  # net.ipv4.ping_group_range
+        return None
+    with sock:
+        return _repeat(sock, address, 0, request if family is socket.AF_INET6 else _summed(request), patience)
+
+
+def datagram(address: str, patience: Patience) -> float | None:
+    """UDP to a closed port: the router's ICMP answer shows as a refusal."""
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    with socket.socket(family, socket.SOCK_DGRAM) as sock:
+        return _repeat(sock, address, NOBODY_LISTENS, b"", patience)
+
+
+def connection(address: str, patience: Patience) -> float | None:
+    """TCP to the ports a router has, or refuses."""
+    for port in PORTS:
+        tries = tcp.connect((address,), port, 1, patience.within(PATIENCE_S / len(PORTS)))
+        if tries[0].error in ("", "refused"):
+            return tries[0].ms or 0.1
+    return None
+
+
+WAYS: Mapping[str, Callable[[str, Patience], float | None]] = {
+    "icmp": echo,
+    "udp": datagram,
+    "tcp": connection,
+}
+
+
+def _repeat(sock: socket.socket, address: str, port: int, request: bytes, patience: Patience) -> float | None:
+    """Send up to `TRIES` times till something comes back, also an answer to an earlier one."""
+    sock.setblocking(False)
+    began_s = time.monotonic()
+    try:
+        sock.connect((address, port))
+        for left in reversed(range(TRIES)):
+            sock.send(request)
+            if patience.wait({sock.fileno(): select.POLLIN}, SPACING_S if left else PATIENCE_S):
+                sock.recv(64)
+                break
+            if patience.over():
+                return None
+        else:
+            return None
+    except OSError as error:
+        if error.errno != errno.ECONNREFUSED:
+            return None
+    return round(1000 * (time.monotonic() - began_s), 1)
+
+
+def _summed(packet: bytes) -> bytes:
+    total = sum(struct.unpack(f">{len(packet) // 2}H", packet))
+    total = (total >> 16) + (total & 0xFFFF)
+    return packet[:2] + struct.pack(">H", ~(total + (total >> 16)) & 0xFFFF) + packet[4:]
