@@ -6,14 +6,17 @@ import os
 import re
 import shutil
 import signal
+import socket
 import struct
 import subprocess
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from agent.control import SOCKET_NAME, ask
 from agent.diagnosis.sale import SaleState, SaleWord
 from agent.till import idle
 from agent.till.idle import ANSWER_S, ASK_EACH_S, IdleWatch
@@ -21,7 +24,7 @@ from drivers.api import Deadline, SystemClock
 from drivers.errors import Absent, LinkLost, LinkUnusable, NoPermission, Unreachable
 from drivers.screen import consts
 from drivers.screen.x11 import IdleCounter
-from tests.counter import end, until
+from tests.counter import Counter, end, until
 
 pytestmark = [
     pytest.mark.system,
@@ -227,3 +230,45 @@ def test_its_end_waits_for_no_server(screen: Screen, stopped: bool) -> None:
     assert time.monotonic() - began_s < 0.5
     if stopped:
         assert not watch.words
+
+
+# -- in the daemon ---------------------------------------------------------------------------------------
+
+
+def test_the_daemon_hears_input_and_says_which_door_stays_shut(screen: Screen, tmp_path: Path) -> None:
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        taken = f"127.0.0.1:{other.getsockname()[1]}"
+        till = f'[sale]\nquiet_s = 1\ndisplay = ":{screen.number}"\n[till]\nhttp = "{taken}"'
+        counter = Counter(tmp_path, "mqtt://127.0.0.1:1", agent=till, poll_s=0.2)
+        try:
+            counter.start_printer()
+            counter.start_daemon()
+            until((tmp_path / "run/till/state").exists, "the doors", counter.daemon)
+
+            def status() -> dict[str, Any]:
+                first: dict[str, Any] = next(ask(tmp_path / "run" / SOCKET_NAME, {"do": "status"}))
+                return first
+
+            def sale() -> tuple[str, str]:
+                (why,) = [why for why in status()["sale"]["why"] if why["source"] == "input"]
+                return why["word"], status()["sale"]["state"]
+
+            until(lambda: any(why["source"] == "input" for why in status()["sale"]["why"]), "the input")
+            screen.input()
+            until(lambda: sale() == ("yes", "yes"), "a sale", None, ASK_EACH_S + 1)
+            until(lambda: sale() == ("no", "no"), "its end", None, 1 + 1)
+            until(
+                lambda: any(
+                    fault["fault"] == "agent/till_door_failed"
+                    for fault in (status()["health"] or {})["faults"]
+                ),
+                "the fault",
+                None,
+                10,
+            )
+            screen.server.send_signal(signal.SIGSTOP)
+            assert counter.stop_daemon() == 0
+        finally:
+            counter.close()
