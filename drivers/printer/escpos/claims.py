@@ -24,7 +24,7 @@ TILL_WAITS_S = 1.0  #: a till's holds the agent's back for so long
 IN_VAIN = 3  #: a question that was so often not answered holds nobody back any more
 PROCESS_IDS = 8  #: of the agent's that may still be answered: when, depends on the paper
 _FIRM_S = {True: 1.0, False: 10.0}  # by real_time: so long the order is trusted against the till
-_TILL_LAST_S = {True: 2.0, False: 10.0}  # and so long an answer may come at all
+_TILL_LAST_S = {True: TILL_WAITS_S, False: 10.0}  # and so long an answer may come at all
 _AGENT_LAST_S = {True: 2.0, False: 60.0}
 
 
@@ -46,6 +46,7 @@ class Claim:
     owner: Owner
     question: Question
     sent_s: float
+    gone: bool = False  #: whoever asked does not wait any more
     spent_s: float | None = None  #: when the till's equal question took its answer
     held_until_s: float = math.inf  #: the till's question waits for this one's answer, once, until then
 
@@ -61,6 +62,17 @@ class Claim:
     def kind(self) -> Kind:
         return self.question.answer.kind
 
+    @property
+    def gets(self) -> Owner:
+        """Who is given its answer."""
+        return Owner.NOBODY if self.gone or self.spent_s is not None else self.owner
+
+    def mistakable_for(self, other: Question) -> bool:
+        """Its answer may look like the other's."""
+        theirs = other.answer
+        alike = self.kind is theirs.kind and not set(self.question.answer.headers).isdisjoint(theirs.headers)
+        return theirs.kind is Kind.ANY or alike or self.kind is theirs.kind is Kind.STATUS
+
 
 class Claims:
     """The questions on their way, oldest first."""
@@ -71,18 +83,18 @@ class Claims:
         self._in_vain: OrderedDict[bytes, int] = OrderedDict()
         self._any_until_s = self._any_last_s = -math.inf
 
-    def add(self, owner: Owner, question: Question, now_s: float) -> None:
-        """It was written to the printer."""
+    def add(self, owner: Owner, question: Question, now_s: float, *, gone: bool = False) -> None:
+        """It was written to the printer. `gone`: whoever asked is not there any more."""
         if owner is Owner.TILL:
             if self._in_vain.get(question.key, 0) >= IN_VAIN:
                 return
             if question.answer.kind is Kind.ANY:
                 self._any_until_s, self._any_last_s = now_s + TILL_WAITS_S, now_s + _TILL_LAST_S[False]
         elif question.answer.kind is Kind.PROCESS:
-            ids = [c for c in self._claims if c.kind is Kind.PROCESS and c.owner is not Owner.TILL]
+            ids = [c for c in self._claims if c.kind is Kind.PROCESS and c.owner is Owner.AGENT]
             if len(ids) >= PROCESS_IDS:
                 self._claims.remove(ids[0])
-        self._claims.append(Claim(owner, question, now_s))
+        self._claims.append(Claim(owner, question, now_s, gone))
 
     def heard(self, now_s: float) -> bool:
         """Something came. True while the till awaits an answer of unknown form: all is for it then."""
@@ -100,20 +112,20 @@ class Claims:
         if not fitting:
             return None
         first = fitting[0]
-        if first.owner is not Owner.TILL:
-            rival = next((claim for claim in fitting if claim.owner is Owner.TILL), None)
-            if rival is not None and rival.key == first.key and first.spent_s is None:
-                self._claims.remove(rival)
-                first.spent_s = now_s
-                self._prove(first.key)
-                return first.owner | Owner.TILL
+        if first.gets is not Owner.TILL:
+            rival = next((claim for claim in fitting if claim.gets is Owner.TILL), None)
             if rival is not None and not self._firm(first, now_s):
                 for claim in fitting[: fitting.index(rival)]:
                     self._claims.remove(claim)
                 first = rival
+            elif rival is not None and rival.key == first.key and first.spent_s is None:
+                self._claims.remove(rival)
+                owners = first.gets | Owner.TILL
+                first.spent_s = now_s
+                return owners
         self._claims.remove(first)
         self._prove(first.key)
-        return first.owner if first.spent_s is None else Owner.NOBODY
+        return first.gets
 
     def expire(self, now_s: float) -> None:
         """Forget what will not be answered any more."""
@@ -125,8 +137,7 @@ class Claims:
     def orphan(self, owner: Owner) -> None:
         """This one went: the answers to it are nobody's."""
         for claim in self._claims:
-            if claim.owner is owner:
-                claim.owner = Owner.NOBODY
+            claim.gone = claim.gone or claim.owner is owner
         if owner is Owner.TILL:
             self._any_until_s = -math.inf
 
@@ -140,25 +151,22 @@ class Claims:
         for claim in [claim for claim in self._claims if not claim.real_time]:
             self._claims.remove(claim)
 
-    def agents_live(self, now_s: float, *, real_time_only: bool = False) -> Claim | None:
+    def agents_live(self, now_s: float) -> Claim | None:
         """The agent's question that is to be answered first."""
         for claim in self._claims:
             waits = claim.owner is Owner.AGENT and claim.spent_s is None and now_s - claim.sent_s < LIVE_S
-            if waits and claim.kind is not Kind.PROCESS and (claim.real_time or not real_time_only):
+            if waits and claim.kind is not Kind.PROCESS:
                 return claim
         return None
 
     def held_until_s(self, now_s: float) -> float:
         """Until when the till's question waits, if it does."""
-        live = self.agents_live(now_s, real_time_only=True)
+        live = self.agents_live(now_s)
         return live.held_until_s if live is not None else math.inf
 
     def agent_waits(self) -> bool:
         """Some answer to the agent is still to come, and not at any time whatsoever."""
-        return any(
-            claim.owner is Owner.AGENT and claim.spent_s is None and claim.kind is not Kind.PROCESS
-            for claim in self._claims
-        )
+        return any(claim.gets is Owner.AGENT and claim.kind is not Kind.PROCESS for claim in self._claims)
 
     def tills_until_s(self, *, queued: bool) -> float:
         """When the agent may ask again: the till's questions are answered, or given up."""

@@ -24,7 +24,6 @@ from dataclasses import dataclass
 
 from drivers.printer.escpos.automatic import AutomaticStatus, Settings
 from drivers.printer.escpos.claims import LIVE_S, TILL_WAITS_S, Claims, Owner
-from drivers.printer.escpos.commands import Kind
 from drivers.printer.escpos.consts import DLE
 from drivers.printer.escpos.replies import Replies
 from drivers.printer.escpos.till import Automatic, Cleared, Initialise, JobStream, Question, Sight
@@ -322,11 +321,11 @@ class Junction:
 
     def _allowed(self, now_s: float) -> int:
         """How many of the till's waiting bytes may be written now: all, or those before its question."""
-        live = self._claims.agents_live(now_s, real_time_only=True)
+        live = self._claims.agents_live(now_s)
         if live is None or now_s >= live.held_until_s:
             return len(self._waiting)
         for sight in self._ahead:
-            if isinstance(sight, Question) and sight.answer.kind in (Kind.STATUS, Kind.ANY):
+            if isinstance(sight, Question) and live.mistakable_for(sight):
                 live.held_until_s = min(live.held_until_s, now_s + HOLD_S)
                 return max(0, sight.begin - (self._stream.position - len(self._waiting)))
         return len(self._waiting)
@@ -335,8 +334,7 @@ class Junction:
         """The printer gets to see this now."""
         match sight:
             case Question():
-                gone = sight.end <= self._gone_before
-                self._claims.add(Owner.NOBODY if gone else Owner.TILL, sight, now_s)
+                self._claims.add(Owner.TILL, sight, now_s, gone=sight.end <= self._gone_before)
             case Automatic():
                 self._automatic.till_sets(sight.n, now_s)
             case Initialise():
