@@ -89,6 +89,15 @@ RULES = (
         save=("drivers.*.consts", "drivers.errors", "drivers.api"),
     ),
     Rule("wire is sans-IO", "drivers/*/wire.py", IO),
+    Rule("IPP's HTTP is sans-IO", "drivers/passive/ipp/http.py", IO),
+    Rule("what a source heard is judged without IO", "drivers/passive/*/m*.py", IO),
+    Rule("the kernel's lines are read without IO", "drivers/passive/kernel_lines.py", IO),
+    Rule("an exchange is judged without IO", "drivers/exchange.py", tuple(set(IO) - {"time"})),
+    Rule(
+        "what is looked at from beside is never opened",
+        "drivers/passive/*",
+        ("drivers.link.serial", "drivers.link.tcp"),
+    ),
     *(
         Rule(f"{name} is sans-IO too", f"drivers/printer/escpos/{name}.py", IO)
         for name in ("till", "commands", "junction", "replies", "claims", "automatic", "splitter")
@@ -200,6 +209,11 @@ def test_imports(rule: Rule) -> None:
         ("drivers/printer/x/wire.py", "import drivers.link.serial", "wire stands on consts"),
         ("drivers/printer/x/wire.py", "from time import monotonic", "wire is sans-IO"),
         ("drivers/printer/escpos/junction.py", "import time", "junction is sans-IO"),
+        ("drivers/passive/ipp/http.py", "import http.client, socket", "IPP's HTTP"),
+        ("drivers/passive/snmp/mib.py", "import os", "what a source heard"),
+        ("drivers/passive/kernel_lines.py", "import os", "the kernel's lines"),
+        ("drivers/exchange.py", "import os", "an exchange"),
+        ("drivers/passive/node.py", "from drivers.link.serial import SerialLink", "what is looked at"),
         ("drivers/reader/x/driver.py", "import serial", "serial, USB"),
         ("simulator/doors/usb.py", "import serial", "of these"),
         ("agent/watch/worker.py", "import psutil", "psutil stays"),

@@ -64,7 +64,7 @@ class WatchedSource:
 
     def said(self) -> str:
         """For the device's facts: `answers`, the code of what it is in trouble with, or that it never did."""
-        if self.trouble is None or 0 < self.missed < LOOKS:
+        if self.trouble is None or (self.answered_before and self.missed < LOOKS):
             return "answers" if self.answered_before else "unknown"
         return self.trouble.code if self.answered_before or self.trouble.code != "unreachable" else "unknown"
 

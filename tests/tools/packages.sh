@@ -8,6 +8,11 @@ want() { command -v "$1" >/dev/null 2>&1 || missing="$missing $2"; }
 want mosquitto mosquitto
 want mosquitto_sub mosquitto-clients
 want strace strace
+want snmpd snmpd
+want cupsd cups-daemon
+want lpadmin cups-client
+want ippeveprinter cups-ipp-utils
+want dbus-daemon dbus-daemon
 want Xvfb xvfb
 want xdotool xdotool
 want xprintidle xprintidle
