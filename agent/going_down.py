@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import subprocess
 import time
 
 STOPPING = "stopping"
@@ -14,27 +15,31 @@ class Look:
     """Begins to look when it is made; `machine_goes_down` waits for the answer. One thread uses it."""
 
     def __init__(self) -> None:
-        import subprocess  # noqa: PLC0415 - needed once, at the end of a life of years
-
-        self._timed_out = subprocess.TimeoutExpired
         self._asked_s = time.monotonic()
-        self._child: subprocess.Popen[str] | None = None
-        with contextlib.suppress(OSError):  # no systemd here, so nobody says that it stops
-            self._child = subprocess.Popen(
-                _ASK, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
-            )
+        self._child = _ask()
 
     def machine_goes_down(self, within_s: float) -> bool:
         """Whether systemd stops everything; False if it has not said so that long after it was asked."""
-        child = self._child
-        if child is None:
-            return False
         ends_s = self._asked_s + within_s
-        try:
-            said, _ = child.communicate(timeout=max(0.0, ends_s - time.monotonic()))
-        except self._timed_out:
-            child.kill()
-            with contextlib.suppress(self._timed_out):
-                child.communicate(timeout=KILL_S)
-            return False
-        return bool(said.strip() == STOPPING)
+        while self._child is not None:
+            left_s = ends_s - time.monotonic()
+            try:
+                said, _ = self._child.communicate(timeout=max(0.0, left_s))
+            except subprocess.TimeoutExpired:
+                self._child.kill()
+                with contextlib.suppress(subprocess.TimeoutExpired):
+                    self._child.communicate(timeout=KILL_S)
+                return False
+            if self._child.returncode >= 0:
+                return said.strip() == STOPPING
+            self._child = _ask()  # who stops a whole control group stops such a child too
+        return False
+
+
+def _ask() -> subprocess.Popen[str] | None:
+    try:
+        return subprocess.Popen(
+            _ASK, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+        )
+    except OSError:
+        return None  # no systemd here, so nobody says that it stops

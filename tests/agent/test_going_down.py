@@ -39,6 +39,18 @@ def test_it_is_what_systemd_says(path: Path, does: str, down: bool) -> None:
     assert Look().machine_goes_down(5.0) is down
 
 
+def test_one_that_is_stopped_with_the_whole_control_group_is_asked_again(path: Path) -> None:
+    systemctl(path, 'if mkdir "$0.once" 2>/dev/null; then kill -TERM $$; fi; echo stopping; exit 1')
+    assert Look().machine_goes_down(5.0)
+
+
+def test_one_that_is_stopped_again_and_again_is_not_asked_for_ever(path: Path) -> None:
+    systemctl(path, "kill -TERM $$")
+    began_s = time.monotonic()
+    assert not Look().machine_goes_down(0.3)
+    assert time.monotonic() - began_s < 0.3 + KILL_S + 0.2
+
+
 def test_one_that_does_not_answer_is_killed_in_time(path: Path) -> None:
     systemctl(path, "exec sleep 60")
     began_s = time.monotonic()
