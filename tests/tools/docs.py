@@ -41,10 +41,12 @@ stays and names its cause. Raised {raises} times within {window_s:g} s (turning 
 cleared counts), a fault is marked chattering; it stays raised, and is cleared after {quiet_s:g} s without a
 change.
 
+Closed hours: what a shop that closes switches off; not raised while it is closed by its configured hours.
+
 Layer: whose trouble it is, the agent's own, the link's, the device's or the host's.
 
-| kind | layer | severity | on s | off s | suppressed by | meaning | advice |
-|---|---|---|---|---|---|---|---|
+| kind | layer | severity | on s | off s | suppressed by | closed hours | meaning | advice |
+|---|---|---|---|---|---|---|---|---|
 {kinds}
 
 ## Advice
@@ -111,7 +113,7 @@ def faults() -> str:
     """The catalogue as a page."""
     kinds = [
         f"| `{kind.kind}` | {kind.layer} | {kind.severity} | {kind.on_s:g} | {kind.off_s:g} "
-        f"| {_causes(kind)} | {kind.meaning} | `{kind.advice}` |"
+        f"| {_causes(kind)} | {'no fault' if kind.closing else ''} | {kind.meaning} | `{kind.advice}` |"
         for kind in CATALOGUE.values()
     ]
     advice = [f"| `{code}` | {text.en} | {text.zh} |" for code, text in ADVICE.items()]
