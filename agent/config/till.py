@@ -6,7 +6,7 @@ import re
 import socket
 from urllib.parse import urlsplit
 
-from agent.config.values import text
+from agent.config.values import text, texts
 
 _ADDRESS = re.compile(r"([0-9.]+|\[::1\]):([0-9]{1,5})")
 _DISPLAY = re.compile(r":[0-9]{1,5}(\.[0-9]{1,3})?")
@@ -37,13 +37,10 @@ def _is_loopback(host: str) -> bool:
 
 def origins(value: object) -> tuple[str, ...]:
     """Web pages' origins, written as a browser sends them (RFC 6454)."""
-    if not isinstance(value, list):
-        raise ValueError('expected a list, as in ["https://till.example"]')
-    return tuple(map(_origin, value))
+    return tuple(map(_origin, texts(value)))
 
 
-def _origin(value: object) -> str:
-    said = text()(value)
+def _origin(said: str) -> str:
     try:
         url = urlsplit(said)
         host, port = url.hostname or "", url.port

@@ -23,7 +23,8 @@ from agent.till.words import LASTS_MOST_S, LASTS_S, WORD_BYTES, Said, Unclear, f
 from drivers.api import Clock
 
 MESSENGER_S = 2.0
-AT_ONCE_MOST = 64  #: datagrams taken before the other doors have their turn
+AT_ONCE_MOST = 64  #: datagrams; who sends more waits, so that a flood costs little
+REST_S = 0.1
 _CREDENTIALS = struct.Struct("3i")  # struct ucred: pid, uid, gid (unix(7))
 
 
@@ -46,6 +47,7 @@ class NotifyDoor:
         self._speakers = speakers
         self._clock = clock
         self._socket: socket.socket | None = None
+        self._rests_till_s = float("-inf")
         self._senders: dict[str, _Sender] = {}
         self._complaints = Complaints(f"{path}: what a till said was not understood", clock)
 
@@ -63,7 +65,8 @@ class NotifyDoor:
             unbind_local(self._path)
 
     def watched(self) -> Mapping[int, int]:
-        own = {self._socket.fileno(): select.POLLIN} if self._socket else {}
+        rests = self.next_due_s() is not None
+        own = {self._socket.fileno(): select.POLLIN} if self._socket and not rests else {}
         return own | {sender.pidfd: select.POLLIN for sender in self._senders.values()}
 
     def ready(self, descriptor: int, _events: int) -> None:
@@ -76,7 +79,7 @@ class NotifyDoor:
                 self._ended(source, sender)
 
     def next_due_s(self) -> float | None:
-        return None
+        return self._rests_till_s if self._rests_till_s > self._clock.monotonic_s() else None
 
     def advance(self) -> None: ...
 
@@ -92,6 +95,7 @@ class NotifyDoor:
                 self._take(data, extras, whole=not flags & socket.MSG_TRUNC)
             except Unclear as unclear:
                 self._complaints.note(str(unclear))
+        self._rests_till_s = self._clock.monotonic_s() + REST_S
 
     def _take(self, data: bytes, extras: list[tuple[int, int, bytes]], *, whole: bool) -> None:
         if not whole:
