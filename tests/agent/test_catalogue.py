@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from agent.diagnosis.catalogue import ADVICE, CATALOGUE, Kind
+from agent.diagnosis.catalogue import _CLOSING, ADVICE, CATALOGUE, Kind
 from drivers.network.judge import KINDS as NETWORK
 
 SEVERITIES_OF_THE_CONTRACT = {
@@ -73,6 +73,6 @@ def test_advice_is_there_in_both_languages() -> None:
 
 
 def test_closing_explains_what_is_switched_off_and_nothing_else() -> None:
-    assert {name for name, kind in CATALOGUE.items() if kind.closing} >= GONE
+    assert {name for name, kind in CATALOGUE.items() if kind.closing} == _CLOSING >= GONE
     for name in ("paper_end", "cover_open", "disk_full", "stalled", "garbled", "storage_failed"):
         assert not CATALOGUE[name].closing
