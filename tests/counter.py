@@ -174,9 +174,9 @@ class Counter:
         }
         (folder / "host.json").write_text(json.dumps(HOST), encoding="utf-8")
 
-    def write_config(self, link: str | None = None) -> None:
+    def write_config(self, link: str | None = None, device: str = "receipt") -> None:
         text = CONFIG.format(terminal=TERMINAL, folder=self.folder, link=link or self._link, **self._settings)
-        self.config.write_text(text, encoding="utf-8")
+        self.config.write_text(text.replace('id = "receipt"', f'id = "{device}"'), encoding="utf-8")
 
     def start_printer(self) -> dict[str, Any]:
         """Serve the printer; returns its state once all doors are open."""
@@ -199,8 +199,9 @@ class Counter:
     def tell(self, *settings: str) -> dict[str, Any]:
         return tell(self.control, list(settings))
 
-    def start_daemon(self) -> None:
-        self.write_config()
+    def start_daemon(self, device: str = "receipt") -> None:
+        """`device` is the id that the printer has in its configuration."""
+        self.write_config(device=device)
         self._daemon = start("agent.cli", "run", "--config", str(self.config), environment=self._environment)
 
     @property
