@@ -31,6 +31,10 @@ state_dir = {state}
 vitals = {vitals}
 poll_s = 2
 
+[sale]
+# A day in half a minute: customers come quickly here.
+quiet_s = 2
+
 [[device]]
 id = "receipt"
 driver = "escpos"

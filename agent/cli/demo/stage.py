@@ -32,6 +32,9 @@ class Stage:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.port = broker.free_port()
+        self._counter = folder / "counter"
+        self._config = self._counter / "tillwatch.toml"
+        self._runtime = folder / "run"
         self.url = f"mqtt://{broker.LOOPBACK}:{self.port}"
         self.broker_name = ""
         self._running: list[tuple[str, subprocess.Popen[bytes]]] = []
@@ -57,16 +60,21 @@ class Stage:
         self.broker_name = "mosquitto" if "mosquitto" in serving[0] else "amqtt"
         self._start("broker", serving)
         self._await("broker", self._broker_answers)
-        counter = self.folder / "counter"
-        self._start("counter", _module("simulator.cli", "counter", str(counter), "--broker", self.url))
-        config = counter / "tillwatch.toml"
-        self._await("counter", config.exists)
+        self._runtime.mkdir()
+        till = ("--till", "--say", str(self._runtime / "till" / "notify"))
+        self._start(
+            "counter", _module("simulator.cli", "counter", str(self._counter), "--broker", self.url, *till)
+        )
+        self._await("counter", self._config.exists)
+        self._start("pass-through", self._tillwatch("pass-through"))
+        self._await("pass-through", (self._counter / "till").is_symlink)
 
     def start_daemon(self) -> None:
         """After the subscriber is in place, so that it sees every message."""
-        self._start(
-            "daemon", _module("agent.cli", "run", "--config", str(self.folder / "counter" / "tillwatch.toml"))
-        )
+        self._start("daemon", self._tillwatch("run"))
+
+    def _tillwatch(self, command: str) -> list[str]:
+        return _module("agent.cli", command, "--config", str(self._config))
 
     def play(self, scenario: Path) -> subprocess.Popen[bytes]:
         """The scenario at this counter, once; ends by itself."""
@@ -90,7 +98,7 @@ class Stage:
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,
-            env=os.environ | {"PYTHONUNBUFFERED": "1"},
+            env=os.environ | {"PYTHONUNBUFFERED": "1", "RUNTIME_DIRECTORY": str(self._runtime)},
         )
         self._running.append((name, process))
         return process
