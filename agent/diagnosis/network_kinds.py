@@ -17,9 +17,9 @@ _LOCAL = (*_HERE, "gateway_unreachable", "captive_portal")
 _WAY = (*_LOCAL, "internet_down", "dns_failed", "broker_unreachable")
 _ANY = (*_WAY, "clock_wrong", "certificate_expired", "tls_failed", "login_refused")
 _NEAR_S = (5.0, 5.0)
-_FAR_S = (10.0, 5.0)
+_FAR_S = (8.0, 5.0)
 # A broker that is started anew is back within that time; nobody else has trouble from it.
-_BROKER_S = (15.0, 5.0)
+_BROKER_S = (12.0, 5.0)
 
 # fmt: off
 KINDS: tuple[tuple[str, Layer, Severity, tuple[float, float], tuple[str, ...], str, str], ...] = (

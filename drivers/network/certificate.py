@@ -44,7 +44,7 @@ class Certificate:
 def read(der: bytes) -> Certificate:
     """One certificate in DER."""
     (whole,) = _items(der[:MOST_BYTES])
-    fields = [item for item in _items(next(_items(whole[1]))[1]) if item[0] != VERSION]
+    fields = [item for item in _items(_first(whole[1])) if item[0] != VERSION]
     # serialNumber, signature, issuer, validity, subject, subjectPublicKeyInfo, then optional ones
     if len(fields) < 6:
         raise ValueError("a certificate has more fields")
@@ -82,6 +82,12 @@ def _items(data: bytes) -> Iterator[tuple[int, bytes]]:
         at += length
 
 
+def _first(data: bytes) -> bytes:
+    for _tag, value in _items(data):
+        return value
+    raise ValueError("empty")
+
+
 def _name(data: bytes) -> str:
     """`CN=..., O=...`: what the certificate says of a name, in its order."""
     parts = []
@@ -108,10 +114,10 @@ def _hosts(fields: list[tuple[int, bytes]]) -> Iterator[str]:
     for tag, value in fields:
         if tag != EXTENSIONS:
             continue
-        for _tag, extension in _items(next(_items(value))[1]):
+        for _tag, extension in _items(_first(value)):
             parts = list(_items(extension))
-            if parts[0][1] == _SUBJECT_ALT_NAME:
-                for kind, name in _items(next(_items(parts[-1][1]))[1]):
+            if parts and parts[0][1] == _SUBJECT_ALT_NAME:
+                for kind, name in _items(_first(parts[-1][1])):
                     if kind == DNS_NAME:
                         yield name.decode("ascii", "replace")
                     elif kind == IP_ADDRESS and len(name) in (4, 16):

@@ -23,7 +23,7 @@ from drivers.host import vitals
 from drivers.network import selftest
 from drivers.network.findings import Findings
 from drivers.network.judge import KINDS, day, evidence, first_ending, judge, trouble_of
-from drivers.network.looker import LOOK_S, Looker, Place
+from drivers.network.looker import LOOK_S, UNANSWERED, Looker, Place
 from drivers.network.patience import Patience
 from drivers.network.session import UNTRIED, NoSession, SessionState, SessionView
 from drivers.network.simulated import SimulatedLooker
@@ -53,6 +53,7 @@ class NetworkDriver:
         self._last: Observation | None = None
         self._looked_s = float("-inf")
         self._trouble: str | None = None
+        self._asking = False
         self._hurried_s = float("-inf")
 
     def poll(self, deadline: Deadline) -> Observation:
@@ -86,17 +87,17 @@ class NetworkDriver:
             self._seen.word,
             self._seen.refused,
         )
-        doubtful = (
-            self._trouble is not None or not state.connected or (state.line and state.line.unanswered >= 2)
-        )
+        unanswered = state.line is not None and state.line.unanswered >= UNANSWERED
+        doubtful = self._trouble is not None or self._asking or not state.connected or unanswered
         waited_s = self._clock.monotonic_s() - self._looked_s
-        return changed or (bool(doubtful) and waited_s >= self._relook_s)
+        return changed or (doubtful and waited_s >= self._relook_s)
 
     def _look(self, deadline: Deadline) -> Observation | None:
         """None if somebody wanted us to end meanwhile: half a look says nothing."""
         self._seen = self._session.state()
         found = self._looker.look(self._seen, Patience(deadline.within(LOOK_S), self._woken.is_set))
         self._looked_s = self._clock.monotonic_s()
+        self._asking = found.asking
         return None if self._woken.is_set() else self._observe(found, heard=True)
 
     def _observe(self, found: Findings, *, heard: bool) -> Observation:

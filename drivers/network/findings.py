@@ -109,6 +109,7 @@ class Findings:
     routed: bool | None = None  #: there is a way to where the broker is
     gateway: Gateway | None = None
     names: Names | None = None
+    asking: bool = False  #: a name is still being looked up
     reached: Reached | None = None
     line: bool | None = None  #: something beyond the router answers
     handshake: Handshake | None = None

@@ -104,6 +104,7 @@ class Looker:
         return dataclasses.replace(
             found,
             names=beyond.names,
+            asking=self._resolver.asking(),
             reached=beyond.reached,
             line=beyond.line,
             handshake=beyond.handshake or self._seen_by(session),

@@ -83,6 +83,10 @@ class Resolver:
             return answer if self._asked == host else self.ask(host, patience)
         return None
 
+    def asking(self) -> bool:
+        """Whether an answer is still to come."""
+        return self._thread is not None
+
     def _run(self, host: str) -> None:
         began_s = time.monotonic()
         try:

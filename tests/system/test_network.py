@@ -1,4 +1,4 @@
-"""Each trouble of a shop's network, made in network namespaces: named rightly, once, and cleared when mended."""
+"""Each trouble of a shop's network, made in namespaces: named rightly, once, and cleared when mended."""
 
 from __future__ import annotations
 
@@ -325,5 +325,5 @@ def test_each_trouble_is_named_once_and_cleared() -> None:
         running = {name: pool.submit(story, trouble) for name, trouble in TROUBLES.items()}
     failures = {name: future.exception() for name, future in running.items() if future.exception()}
     for name, future in running.items():
-        print(f"{name}: {'FAILED' if name in failures else future.result()}")
+        print(f"{name}: {'FAILED' if name in failures else future.result()}")  # noqa: T201 - for -s
     assert not failures, "\n\n".join(f"{name}: {error}" for name, error in failures.items())
