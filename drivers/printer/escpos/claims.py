@@ -47,6 +47,7 @@ class Claim:
     question: Question
     sent_s: float
     gone: bool = False  #: whoever asked does not wait any more
+    shaky: bool = False  #: an answer came that may have been this one's
     spent_s: float | None = None  #: when the till's equal question took its answer
     held_until_s: float = math.inf  #: the till's question waits for this one's answer, once, until then
 
@@ -110,6 +111,7 @@ class Claims:
         """Who gets this answer; None: nobody asked for it."""
         fitting = [claim for claim in self._claims if _fits(claim, kind, raw)]
         if not fitting:
+            self._in_vain.clear()  # it may be the answer to one that had none before: the printer is back
             return None
         first = fitting[0]
         if first.gets is not Owner.TILL:
@@ -124,7 +126,11 @@ class Claims:
                 first.spent_s = now_s
                 return owners
         self._claims.remove(first)
-        self._prove(first.key)
+        later = [claim for claim in fitting if claim in self._claims and claim.owner is first.owner]
+        if all(claim.key == first.key for claim in later):
+            self._prove(first.key)
+        for claim in later:
+            claim.shaky = True
         return first.gets
 
     def expire(self, now_s: float) -> None:
@@ -144,6 +150,7 @@ class Claims:
     def clear(self) -> None:
         """No answer will come."""
         self._claims.clear()
+        self._in_vain.clear()
         self._any_until_s = -math.inf
 
     def clear_queued(self) -> None:
@@ -180,7 +187,9 @@ class Claims:
     def _firm(self, claim: Claim, now_s: float) -> bool:
         if claim.spent_s is not None:
             return now_s - claim.spent_s < LIVE_S
-        return claim.key in self._proven and now_s - claim.sent_s < _FIRM_S[claim.real_time]
+        return (
+            claim.key in self._proven and not claim.shaky and now_s - claim.sent_s < _FIRM_S[claim.real_time]
+        )
 
     def _prove(self, key: bytes) -> None:
         self._in_vain.pop(key, None)
