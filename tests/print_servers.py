@@ -114,16 +114,18 @@ def answers(port: int) -> bool:
 
 
 @contextlib.contextmanager
-def snmpd(folder: Path, *objects: str, access: str = f"rocommunity {COMMUNITY}") -> Iterator[int]:
-    """net-snmp with these `override` lines; yields its UDP port."""
-    port = free_port()
+def snmpd(
+    folder: Path, *objects: str, access: str = f"rocommunity {COMMUNITY}", place: str = ""
+) -> Iterator[int]:
+    """net-snmp with these `override` lines, at a free port if no place is given; yields its UDP port."""
+    place = place or f"127.0.0.1:{free_port()}"
     config = folder / "snmpd.conf"
-    lines = [f"agentaddress udp:127.0.0.1:{port}", access, *(f"override {line}" for line in objects)]
+    lines = [f"agentaddress udp:{place}", access, *(f"override {line}" for line in objects)]
     config.write_text("\n".join(lines) + "\n")
     pid = folder / "pid"
     command = (tool("snmpd"), "-f", "-C", "-c", str(config), "-Lo", "-p", str(pid))
     with running(folder, pid.exists, *command, env={"SNMP_PERSISTENT_DIR": str(folder)}):
-        yield port
+        yield int(place.rpartition(":")[2])
     pid.unlink(missing_ok=True)
 
 

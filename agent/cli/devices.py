@@ -137,7 +137,8 @@ def _show_usb(usb: dict[str, Any], *, all_seen: bool) -> list[str]:
     known = usb["recognised"]
     use = f"driver {known['driver']}" if known["driver"] else "no driver of this version speaks to it"
     if known["driver"]:
-        use += "; this version reaches it by a serial or network link, not by USB"
+        own = f":{usb['serial']}" if usb["serial"] else ""
+        use += f'; opened by a serial or network link only; looked at by link = "usb:{usb["id"]}{own}"'
     lines = [
         f"USB {usb['port']}  {_name(usb)}",
         f"    {known['what']}, by its {known['how']}",

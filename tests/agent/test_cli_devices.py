@@ -67,6 +67,7 @@ def test_for_a_technician(tmp_path: Path) -> None:
     assert "a QinHeng (CH340) serial adapter; what is behind it does not show" in shown
     assert "open in ModemManager (pid 500)" in shown
     assert "/dev/usb/lp0: open in till (pid 412)" in shown
+    assert 'looked at by link = "usb:04b8:0e15:TC3Y012345"' in shown
     assert 'link = "serial:/dev/serial/by-id/usb-FTDI_FT232R_USB_UART_A10K5XYZ-if00-port0"' in shown
     assert "nobody has it open" in shown
     assert "Epson receipt printer, by its USB vendor 04b8" in shown

@@ -25,15 +25,17 @@ from drivers.passive.source import Findings
 
 CONDITIONS: Mapping[str, tuple[str, ...]] = {
     "cover_open": ("doorOpen",),
-    "paper_end": ("noPaper",),
+    "paper_end": ("noPaper", "inputTrayEmpty"),
     "paper_near_end": ("lowPaper",),
     "paper_jam": ("jammed",),
     "cartridge_empty": ("noToner", "markerSupplyMissing"),
     "cartridge_near_empty": ("lowToner",),
-    "service_requested": ("serviceRequested",),
     "printer_offline": ("offline",),
 }
-"""Kind -> the detected errors that mean it."""
+"""Kind -> the detected errors that mean it. CUPS, too, found `serviceRequested` to mean nothing reliable."""
+
+_OF_NONE_THAT_WORKS = frozenset({"offline", "inputTrayEmpty"})
+"""Many printers show these while they print: off line as asleep, one tray of several empty."""
 
 _WORKS = (PrinterStatus.IDLE, PrinterStatus.PRINTING, PrinterStatus.WARMUP)
 _TEXT_MOST = 120
@@ -107,7 +109,9 @@ def _detected(raw: Value, status: Value) -> tuple[str, ...] | None:
     return tuple(
         name
         for number, name in enumerate(ERROR_BITS)
-        if number // 8 < len(raw) and raw[number // 8] & 0x80 >> number % 8
+        if number // 8 < len(raw)
+        and raw[number // 8] & 0x80 >> number % 8
+        and not (name in _OF_NONE_THAT_WORKS and status in _WORKS)
     )
 
 

@@ -105,9 +105,8 @@ def told(raw: wire.Value, status: int = 3) -> dict[str, bool | None]:
     return dict(mib.findings(1, {(*PRINTER_STATUS, 1): status, (*DETECTED_ERRORS, 1): raw}).conditions)
 
 
-# hrPrinterDetectedErrorState as printers send it. Sources: RFC 2790 page 24 for the bits; one byte as
-# RFC 1514's agents do; the HP LaserJet's two bytes as in the MIB notes of hp-LJ4500; the empty string
-# as CUPS's backend/snmp-supplies.c takes it.
+# Sources: RFC 2790 hrPrinterDetectedErrorState for the bits; one byte, two bytes and none, and what is not
+# reliable of them, as CUPS's backend/snmp-supplies.c takes them.
 @pytest.mark.parametrize(
     ("raw", "status", "kinds"),
     [
@@ -120,7 +119,9 @@ def told(raw: wire.Value, status: int = 3) -> dict[str, bool | None]:
         (b"\x42\x04", 1, {"paper_end", "printer_offline"}),
         (b"\x08", 1, {"cover_open"}),
         (b"\x04\x00", 1, {"paper_jam"}),
-        (b"\x01\x00", 3, {"service_requested"}),
+        (b"\x01\x00", 3, set()),
+        (b"\x02\x04", 3, set()),
+        (b"\x00\x04", 1, {"paper_end"}),
         (b"\x10\x80", 1, {"cartridge_empty"}),
         (b"\x00\x20", 1, {"cartridge_empty"}),
         (b"\x00\x80\x00\x00", 3, set()),
