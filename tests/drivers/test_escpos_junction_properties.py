@@ -237,7 +237,7 @@ half_a_step = st.sampled_from(WORK).flatmap(
 step = st.one_of(
     till_step,
     half_a_step,
-    st.sampled_from(ASKS).map(lambda one: ("ask", one)),
+    st.tuples(st.sampled_from(ASKS), st.sampled_from(QUESTIONS)).map(lambda both: ("clash", both)),
     st.sampled_from(ASKS).map(lambda one: ("ask", one)),
     st.sampled_from([0.0, 0.001, 0.01, 0.06, 0.6, 1.2]).map(lambda s: ("pass", s)),
     st.sampled_from(sorted(FRAMES)).map(lambda state: ("state", state)),
@@ -254,6 +254,8 @@ def alone(script: Script, printer: ModelPrinter) -> bytes:
         match what, value:
             case "till", list(parts):
                 printer.take(b"".join(parts), "till", now_s)
+            case "clash", (_, bytes(question)):
+                printer.take(question, "till", now_s)
             case "half", bytes(data):
                 for part in data.split(b"|", 1):
                     printer.take(part, "till", now_s)
@@ -281,7 +283,12 @@ def together(script: Script, counter: Counter) -> None:
                 for part in data.split(b"|", 1):
                     counter.worked_s, counter.cut = counter.now_s, data.replace(b"|", b"") in CUTS
                     counter.till_writes(part)
+                    counter.junction.ask(ASKS[0], counter.now_s)
                     counter.pass_s(0.1)
+            case "clash", (bytes(request), bytes(question)):
+                counter.junction.ask(request, counter.now_s)
+                counter.pass_s(0)
+                counter.till_writes(question)
             case "ask", bytes(request):
                 counter.junction.ask(request, counter.now_s)
                 counter.pass_s(0)
