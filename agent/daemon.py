@@ -34,8 +34,9 @@ from agent.terminal import AGENT, Terminal, Watched
 from agent.till.doors import TillDoors
 from agent.uplink.session import Uplink, UplinkState
 from agent.watch.memory import DeviceMemory
+from agent.watch.restarts import RestartWatch
 from agent.watch.worker import Worker
-from drivers import passive, registry
+from drivers import passive, registry, shared
 from drivers.api import Clock, Driver, Json, Memory, Observation, Setup, SystemClock
 from drivers.errors import TillwatchError
 from drivers.link import make as make_link
@@ -95,6 +96,7 @@ class Daemon:
         self._storage_judged = False
         self._storage_trouble: str | None = None
         self._writer = Writer(self._outbox)
+        self._restarts = RestartWatch(self._outbox.memory(), self._boot)
         self._uplink = Uplink(config, self._outbox, stamper, self._note_uplink)
         diagnosis = Diagnosis(CATALOGUE, self._clock)
         devices = (host_device(config), network_device(config), *config.devices)
@@ -224,8 +226,16 @@ class Daemon:
             if device == HOST and self._config.agent.clock != "trusted":
                 self._synced = observation.facts.get("clock_synced") is True
             self._terminal.observe(device, observation)
+            self._tell_restart(device, observation)
 
         self._post(take)
+
+    def _tell_restart(self, device: str, observation: Observation) -> None:
+        event = self._restarts.look(device, observation)
+        if event is not None:
+            log.warning("the pass-through broke off and goes on: %s", event.detail)
+            rows = [self._outbox.event(event)]
+            self._writer.submit(Batch(rows=rows, memory=self._restarts.seen(device)))
 
     def _judge_storage(self, trouble: str | None) -> None:
         if self._storage_judged and trouble == self._storage_trouble:
@@ -266,7 +276,9 @@ class Daemon:
 
         return Worker(
             device.id,
-            lambda: make_driver(device, self._clock, memory, session=UplinkView(self._uplink)),
+            lambda: make_driver(
+                device, self._clock, memory, self._config.agent.till_dir, session=UplinkView(self._uplink)
+            ),
             clock=self._clock,
             poll_s=device.poll_s,
             reply_s=device.reply_s,
@@ -298,13 +310,14 @@ def host_device(config: Config) -> Device:
 
 
 def make_driver(
-    device: Device, clock: Clock, memory: Memory, *, session: SessionView | None = None
+    device: Device, clock: Clock, memory: Memory, till_dir: Path, *, session: SessionView | None = None
 ) -> Driver:
     """The driver a device's configuration asks for; one that only looks where access is passive.
 
     `session` is for the network's: what the connection to the broker shows.
     """
-    link = make_link(device.link) if device.link else NoLink()
+    looked_at = device.access == "passive"
+    link = make_link(device.link) if device.link and not looked_at else NoLink()
     setup = Setup(
         device=device.id,
         link=link,
@@ -317,8 +330,12 @@ def make_driver(
     )
     if device.id == NETWORK:
         return network_driver.make(setup, session)
-    if device.access == "passive":
-        return passive.make(setup, device.link)
+    if looked_at:
+        return passive.make(setup, device.link, device.look)
+    if device.access == "shared":
+        return shared.make(
+            setup, registry.spec(device.driver), till_dir / f"{device.id}.sock", device.link
+        )
     return registry.spec(device.driver).make(setup)
 
 

@@ -183,7 +183,9 @@ class AgentEvent:
     """`event` of type `agent`: something happened to the agent itself, in one stable word."""
 
     type: Literal["agent"] = "agent"
-    agent: Literal["dead_letter", "outbox_moved_aside", "storage_failed", "storage_recovered"]
+    agent: Literal[
+        "dead_letter", "outbox_moved_aside", "storage_failed", "storage_recovered", "pass_through_restarted"
+    ]
     detail: str
     count: int = 1
     seq_of: int | None = None

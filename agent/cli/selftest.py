@@ -134,7 +134,8 @@ def _steps_alone(config: Config, devices: list[str], level: Level, asking: Askin
     devices_here = (*config.devices, host_device(config), network_device(config))
     configured = {device.id: device for device in devices_here}
     for device in [configured[name] for name in dict.fromkeys(devices or configured)]:
-        driver = make_driver(device, clock, {}, session=OneAttempt(config))
+        session = OneAttempt(config)
+        driver = make_driver(device, clock, {}, config.agent.till_dir, session=session)
         try:
             for step in driver.selftest(level, occasion, Deadline.after(clock, LIMIT_S)):
                 line = published(step)

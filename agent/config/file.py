@@ -8,7 +8,20 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from agent.config import Agent, Config, Device, Host, Mqtt, Network, Sale, Terminal, Till, till, values
+from agent.config import (
+    Agent,
+    Config,
+    Device,
+    Host,
+    Mqtt,
+    Network,
+    Sale,
+    Terminal,
+    Till,
+    sharing,
+    till,
+    values,
+)
 from agent.config.tables import (
     ConfigError,
     ConfigErrors,
@@ -22,6 +35,7 @@ from drivers import registry
 from drivers.api import DriverSpec
 from drivers.errors import AddressError, UnknownDriver
 from drivers.link import address
+from drivers.passive import look
 
 __all__ = ["ConfigError", "ConfigErrors", "load"]
 
@@ -239,20 +253,8 @@ def _devices(tables: object, problems: Problems) -> list[dict[str, Any]]:
         if owner != where:
             problems.add(f"{where}.id", f'"{device["id"]}" is the id of {owner} already')
         devices.append(device)
-    _check_shared_links(devices, problems)
+    sharing.check_together(devices, problems)
     return devices
-
-
-def _check_shared_links(devices: list[dict[str, Any]], problems: Problems) -> None:
-    """One device is opened by one of ours only; looking at it passively takes nothing away."""
-    openers: dict[str, str] = {}
-    for index, device in enumerate(devices):
-        link, where = device.get("link"), f"device[{index}]"
-        if device.get("access") != "exclusive" or link is None:
-            continue
-        opener = openers.setdefault(link.partition("?")[0], where)
-        if opener != where:
-            problems.add(f"{where}.link", f"is opened by {opener} already; two cannot own one device")
 
 
 def _device(table: Mapping[str, Any], prefix: str, problems: Problems) -> dict[str, Any]:
@@ -266,8 +268,9 @@ def _device(table: Mapping[str, Any], prefix: str, problems: Problems) -> dict[s
         # Which further keys there are, only the driver knows; an unknown driver is error enough.
         refuse_unknown(table, prefix, (*_DEVICE, *options), problems)
     device["options"] = read_fields(table, prefix, options, problems)
-    _check_link(device.get("link"), spec, prefix, problems)
-    _check_access(device.get("access"), device.get("till"), prefix, problems)
+    _check_link(device.get("link"), spec, device.get("access"), prefix, problems)
+    _check_look(device, prefix, problems)
+    sharing.check(device, spec, prefix, problems)
     profile = device.get("profile")
     if spec and profile is not None and profile not in spec.profiles:
         problems.add(
@@ -287,7 +290,9 @@ def _spec(name: str | None, prefix: str, problems: Problems) -> DriverSpec | Non
         return None
 
 
-def _check_link(link: str | None, spec: DriverSpec | None, prefix: str, problems: Problems) -> None:
+def _check_link(
+    link: str | None, spec: DriverSpec | None, access: str | None, prefix: str, problems: Problems
+) -> None:
     if link is None:
         return
     try:
@@ -296,13 +301,22 @@ def _check_link(link: str | None, spec: DriverSpec | None, prefix: str, problems
         problems.add(f"{prefix}link", str(wrong))
         return
     scheme = link.partition(":")[0]
-    if spec and scheme not in spec.links:
+    if scheme == "usb":
+        if access not in (None, "passive"):
+            problems.add(f"{prefix}link", 'usb: is only looked at in this version; write access = "passive"')
+    elif spec and scheme not in spec.links:
         offered = ", ".join(spec.links) or "no link"
         problems.add(f"{prefix}link", f"driver {spec.name} works over {offered}, not over {scheme}")
 
 
-def _check_access(access: str | None, till: str | None, prefix: str, problems: Problems) -> None:
-    if access == "shared":
-        problems.add(f"{prefix}access", "shared is not in this version; use passive or exclusive")
-    elif till is not None:
-        problems.add(f"{prefix}till", 'goes with access = "shared" only')
+def _check_look(device: Mapping[str, Any], prefix: str, problems: Problems) -> None:
+    words, scheme = device.get("look"), str(device.get("link")).partition(":")[0]
+    if words is None:
+        return
+    if device.get("access") not in (None, "passive"):
+        problems.add(f"{prefix}look", 'goes with access = "passive" only')
+    elif scheme in look.OFFERED:
+        try:
+            look.read(words, scheme)
+        except AddressError as wrong:
+            problems.add(f"{prefix}look", str(wrong))

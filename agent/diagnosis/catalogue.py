@@ -78,6 +78,8 @@ _KINDS: tuple[tuple[str, Layer, Severity, tuple[float, float], tuple[str, ...], 
      "another program holds the device, so the agent cannot look"),
     ("no_permission", "agent", "minor", _GONE_S, _UNPLUGGED, "grant_access",
      "the agent may not open the device"),
+    ("pass_through_down", "agent", "critical", (3, 1), (), "start_pass_through",
+     "the process that shares the device with the till does not run, so the till cannot print"),
     ("driver_stuck", "agent", "minor", _GONE_S, _UNPLUGGED, "replug_device",
      "the agent's driver for the device has not come back in time"),
     # Who answers.
@@ -98,9 +100,9 @@ _KINDS: tuple[tuple[str, Layer, Severity, tuple[float, float], tuple[str, ...], 
      "the printer has stopped with an error that can be cleared"),
     ("error_unrecoverable", "device", "critical", _BIT_S, _GONE, "call_service",
      "the printer has stopped with an error that it cannot clear itself"),
+    *passive_kinds.KINDS,
     # The host's vitals; their thresholds and hysteresis are the driver's.
     ("disk_full", "host", "major", (0, 60), (), "free_disk",
-    *passive_kinds.KINDS,
      "the terminal's disk is nearly full"),
     ("memory_low", "host", "minor", (60, 60), (), "close_programs",
      "the terminal has been short of memory for a minute"),
@@ -224,10 +226,10 @@ ADVICE: Mapping[str, Text] = {
         "the printer needs repair: call service.",
         "请关闭打印机电源，等待十秒后重新开机。如果错误再次出现，说明打印机需要维修，请联系售后服务。",
     ),
+    **{code: Text(en, zh) for code, en, zh in passive_kinds.ADVICE},
     "free_disk": Text(
         "The terminal's disk is nearly full. A technician should remove files that are not needed.",
         "终端磁盘空间即将用尽。请由技术人员清理不需要的文件。",
-    **{code: Text(en, zh) for code, en, zh in passive_kinds.ADVICE},
     ),
     "close_programs": Text(
         "The terminal is short of memory. Close programs that are not needed, or restart the "
@@ -256,6 +258,11 @@ ADVICE: Mapping[str, Text] = {
         "收银程序无法与 Tillwatch 通信。请由技术人员检查配置的端口或目录是否被占用。",
     ),
     **{code: Text(en, zh) for code, en, zh in network_kinds.ADVICE},
+    "start_pass_through": Text(
+        "The till cannot print: the program that shares the printer has stopped. Restart the terminal when "
+        "there is time; if that does not help, call support.",
+        "收银程序无法打印：共享打印机的程序已停止运行。请在空闲时重启终端；如果仍无法打印，请联系技术支持。",
+    ),
     "call_support": Text(
         "Please call support.",
         "请联系技术支持。",

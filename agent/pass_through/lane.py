@@ -103,7 +103,7 @@ class Lane:
         return self._books.holding(self._junction)
 
     def _room(self) -> int:
-        held_off = self._stop_s is not None or (self._slip is not None and self._slip.holds_till)
+        held_off = self._stop_s is not None or (self._slip is not None and self._slip.holds_till())
         if held_off or not self._printer.is_open or self._printer.shut:
             return 0
         return self._junction.takes_till()
@@ -329,7 +329,7 @@ class Lane:
     # -- the agent's own slip ----------------------------------------------------------------------
 
     def _slip_runs(self) -> bool:
-        return self._slip is not None and self._slip.holds_till
+        return self._slip is not None and self._slip.holds_till()
 
     def _print_slip(self, now_s: float) -> None:
         slip = self._slip
@@ -342,7 +342,7 @@ class Lane:
             and not self._junction.busy(now_s)
             and not self._junction.to_printer(now_s)
         )
-        if slip.may_begin(now_s, free=free) and slip.rest and slip.holds_till:
+        if slip.may_begin(now_s, free=free) and slip.rest and slip.holds_till():
             try:
                 slip.count += self._printer.write(slip.rest)
             except LinkError as error:
@@ -363,7 +363,7 @@ class Lane:
         watch.want(self._seat.peer(), select.EPOLLIN)
         watch.want(self._till.fileno(), self._till_events(now_s))
         if self._printer.is_open:
-            writing = self._stuck or (self._slip is not None and self._slip.holds_till and self._slip.rest)
+            writing = self._stuck or (self._slip is not None and self._slip.holds_till() and self._slip.rest)
             watch.want(self._printer.fileno(), select.EPOLLIN | (select.EPOLLOUT if writing else 0))
         ready = watch.wait(max(0.0, self._next_s(now_s) - now_s))
         if ready.get(self._wake):

@@ -31,7 +31,6 @@ class Slip:
     def rest(self) -> bytes:
         return self.data[self.count :]
 
-    @property
     def holds_till(self) -> bool:
         return self.begun_s is not None and self.done_s is None
 

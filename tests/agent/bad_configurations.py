@@ -9,6 +9,7 @@ from agent.diagnosis.hours import HOLIDAY_FORM, HOURS_FORM
 TOP = 'config_version = 1\n[terminal]\nid = "T-0001"\n'
 MQTT = '[mqtt]\nurl = "mqtt://broker.example"\n'
 LAMP = '[[device]]\nid = "lamp"\ndriver = "lamp"\nlink = "tcp:192.0.2.7:9100"\n'
+SHARED = '[[device]]\nid = "ring"\ndriver = "ring"\nlink = "tcp:192.0.2.8:9100"\naccess = "shared"\n'
 LEAST = TOP + MQTT
 
 ID_FORM = "expected a letter or digit, then at most 62 letters, digits, dots, underscores or dashes"
@@ -90,7 +91,25 @@ BAD: dict[str, tuple[str | bytes, str]] = {
     "link malformed": (LEAST + LAMP.replace(":9100", ""), "device[0].link: "),
     "link not the driver's": (LEAST + LAMP.replace("tcp:192.0.2.7:9100", "serial:/dev/ttyS0"), "device[0].link: driver lamp works over tcp, not over serial"),
     "access word": (LEAST + LAMP + 'access = "exclusiv"', 'device[0].access: expected passive or shared or exclusive, not "exclusiv"'),
-    "access shared": (LEAST + LAMP + 'access = "shared"\ntill = "tty:/run/t"', "device[0].access: shared is not in this version; use passive or exclusive"),
+    "access shared": (LEAST + LAMP + 'access = "shared"\ntill = "tty:/run/t"', "device[0].access: driver lamp has no way to share; use passive or exclusive"),
+    "shared without till": (LEAST + SHARED, "device[0].till: is missing: where does the till connect? tty:PATH or tcp:HOST:PORT"),
+    "till somewhere": (LEAST + SHARED + 'till = "/run/t"', "device[0].till: '/run/t' is no place for a till; write tty:PATH or tcp:HOST:PORT"),
+    "till path": (LEAST + SHARED + 'till = "tty:run/t"', "device[0].till: tty: needs an absolute path, such as tty:/run/tillwatch-till/receipt; got 'run/t'"),
+    "till mode": (LEAST + SHARED + 'till = "tty:/run/t?mode=0689"', "device[0].till: mode must be octal, such as 0660; got '0689'"),
+    "till mode too wide": (LEAST + SHARED + 'till = "tty:/run/t?mode=4666"', "device[0].till: mode may give read and write, no more; got '4666'"),
+    "till parameter": (LEAST + SHARED + 'till = "tty:/run/t?baud=9600"', "device[0].till: tty: has no parameter 'baud'; it has mode, group"),
+    "till port": (LEAST + SHARED + 'till = "tcp:127.0.0.1"', "device[0].till: tcp: needs a host and a port"),
+    "till hold": (LEAST + SHARED + 'till = "tcp:127.0.0.1:9100?hold=1"', "device[0].till: tcp: takes no parameters where the till connects"),
+    "till twice": (LEAST + SHARED + 'till = "tcp:127.0.0.1:9100"\n' + SHARED.replace("ring", "ring2").replace(".8", ".9") + 'till = "tcp:127.0.0.1:9100"', "device[1].till: is where the till connects to device[0] already"),
+    "shared link twice": (LEAST + SHARED + 'till = "tcp:127.0.0.1:9100"\n' + SHARED.replace("ring", "ring2") + 'till = "tcp:127.0.0.1:9101"', "device[1].link: is opened by device[0] already; two cannot own one device"),
+    "look misspelt": (LEAST + LAMP + 'look = ["snpm:s3cret"]', "device[0].look: 'snpm' is no place to look over tcp; there are snmp, ipp, cups"),
+    "look of another link": (LEAST + LAMP + 'look = ["kernel-log"]', "device[0].look: 'kernel-log' is no place to look over tcp"),
+    "look not a list": (LEAST + LAMP + 'look = "snmp"', "device[0].look: expected a list, not a text in quotes"),
+    "look without passive": (LEAST + LAMP + 'look = ["snmp"]\naccess = "exclusive"', 'device[0].look: goes with access = "passive" only'),
+    "usb opened": (
+        LEAST + LAMP.replace("tcp:192.0.2.7:9100", "usb:04b8:0e15") + 'access = "exclusive"',
+        'device[0].link: usb: is only looked at in this version; write access = "passive"',
+    ),
     "till without shared": (LEAST + LAMP + 'till = "tty:/run/t"', 'device[0].till: goes with access = "shared" only'),
     "profile unknown": (LEAST + LAMP + 'profile = "dark"', 'device[0].profile: driver lamp has no profile "dark"; it has plain, bright'),
     "poll out of range": (LEAST + LAMP + "poll_s = 0", "device[0].poll_s: expected 0.1 to 3600, not 0"),

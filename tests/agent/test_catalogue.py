@@ -30,7 +30,7 @@ HOSTS = {"disk_full", "memory_low", "overheated", "clock_unsynced"}
 
 def test_the_kinds_are_those_of_the_contract() -> None:
     printers = set(SEVERITIES_OF_THE_CONTRACT) | PASSIVE | QUEUES
-    agents = {"storage_failed", "till_door_failed"}
+    agents = {"storage_failed", "till_door_failed", "pass_through_down"}
     assert set(CATALOGUE) == printers | EVERY_DEVICES | HOSTS | set(NETWORK) | agents
 
 

@@ -33,9 +33,14 @@ LAMP_SPEC = DriverSpec(
 )
 
 
+RING_SPEC = DriverSpec(name="ring", categories=("Lights",), links=("tcp",), junction="a.b:C", make=_make)
+
+
 @pytest.fixture(autouse=True)
 def _one_driver(monkeypatch: pytest.MonkeyPatch) -> None:
     def spec(name: str) -> DriverSpec:
+        if name in ("ring", "ring2"):
+            return RING_SPEC
         if name != "lamp":
             raise UnknownDriver(f"there is no driver {name!r}; there are: lamp")
         return LAMP_SPEC

@@ -193,7 +193,7 @@ def fill(printer: SharedPrinter, port: int) -> int:
         till.settimeout(0.4)
         with contextlib.suppress(TimeoutError):
             while sent < 1_000_000:
-                sent += till.send(b"x" * 1024)
+                sent += till.send(b"x" * 4096)
     return sent
 
 

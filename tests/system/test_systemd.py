@@ -17,6 +17,8 @@ pytestmark = pytest.mark.system
 
 SYSTEMD = Path(__file__).parents[2] / "systemd"
 UNIT = SYSTEMD / "tillwatch.service"
+PASS_THROUGH = SYSTEMD / "tillwatch-pass-through.service"
+BOTH = pytest.mark.parametrize("unit", [UNIT, PASS_THROUGH], ids=lambda unit: unit.stem)
 PROGRAM = "/opt/tillwatch/bin/tillwatch"
 EXPOSURE_MOST = 2.0
 RUN_S = 30
@@ -34,18 +36,20 @@ def run(*command: str) -> subprocess.CompletedProcess[str]:
 
 
 @needs_analyze
-def test_the_unit_has_no_key_that_systemd_does_not_know(tmp_path: Path) -> None:
+@BOTH
+def test_the_unit_has_no_key_that_systemd_does_not_know(unit: Path, tmp_path: Path) -> None:
     # Its program is not installed here, so another stands in its place.
-    copy = tmp_path / UNIT.name
-    copy.write_text(UNIT.read_text().replace(PROGRAM, sys.executable))
+    copy = tmp_path / unit.name
+    copy.write_text(unit.read_text().replace(PROGRAM, sys.executable))
     result = run("systemd-analyze", "verify", "--man=no", str(copy))
     about_it = [line for line in result.stderr.splitlines() if "tillwatch" in line]
     assert about_it == [], "systemd-analyze returns 0 for unknown keys, so its words count"
 
 
 @needs_analyze
-def test_the_unit_is_hardened() -> None:
-    result = run("systemd-analyze", "security", "--offline=yes", str(UNIT))
+@BOTH
+def test_the_unit_is_hardened(unit: Path) -> None:
+    result = run("systemd-analyze", "security", "--offline=yes", str(unit))
     exposure = re.search(r"Overall exposure level for \S+: (\d+\.\d+)", result.stdout)
     assert exposure is not None, result.stderr
     assert float(exposure[1]) <= EXPOSURE_MOST
@@ -69,6 +73,22 @@ def test_what_the_daemon_relies_on() -> None:
     assert service["RuntimeDirectoryMode"] == "0751", "tills of any user reach their sockets in it"
     assert unit["Unit"]["StartLimitIntervalSec"] == "0"
     assert service["ExecStart"].startswith(f"{PROGRAM} run ")
+
+
+def test_what_the_till_relies_on() -> None:
+    unit = configparser.ConfigParser(strict=False, interpolation=None)
+    unit.optionxform = str  # type: ignore[assignment,method-assign]  # keys keep their case
+    unit.read_string(PASS_THROUGH.read_text())
+    service = unit["Service"]
+    assert service["ExecStart"].startswith(f"{PROGRAM} pass-through ")
+    assert unit["Unit"]["StartLimitIntervalSec"] == "0"
+    assert service["Restart"] == "on-failure", "it ends with 0 where nothing is shared, and must not flap"
+    assert service["RestartSec"] == "100ms"
+    assert service["RuntimeDirectoryPreserve"] == "restart", "what was lost is told from there"
+    assert "CPUQuota" not in service
+    assert int(service["OOMScoreAdjust"]) < 0
+    for one in (UNIT, PASS_THROUGH):
+        assert "Environment=TILLWATCH_TILL_DIR=/run/tillwatch-till" in one.read_text()
 
 
 def test_the_sample_configuration_is_one() -> None:
