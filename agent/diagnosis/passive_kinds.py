@@ -68,16 +68,16 @@ ADVICE: tuple[tuple[str, str, str], ...] = (
     (
         "check_usb_power",
         (
-            "The device draws too much current. Unplug it, look for a damaged plug or cable, and plug it into "
-            "another socket. If it happens again, the device needs repair."
+            "The device draws too much current. Unplug it, look for a damaged plug or cable, and plug it "
+            "into another socket. If it happens again, the device needs repair."
         ),
         "该设备耗电过大。请拔下设备，检查插头和数据线是否损坏，然后换一个插口。如果再次出现，设备需要维修。",
     ),
     (
         "start_print_service",
         (
-            "The terminal's print service does not run. A technician should start it; restarting the terminal "
-            "may help."
+            "The terminal's print service does not run. A technician should start it; restarting the "
+            "terminal may help."
         ),
         "终端的打印服务没有运行。请由技术人员启动该服务；重启终端也可能有效。",
     ),
