@@ -36,7 +36,7 @@ FILE = "file:"
 
 
 class _Looks(Protocol):
-    def look(self, session: SessionState, patience: Patience, *, thorough: bool = False) -> Findings: ...
+    def look(self, view: SessionView, patience: Patience, *, thorough: bool = False) -> Findings: ...
 
 
 class NetworkDriver:
@@ -70,8 +70,7 @@ class NetworkDriver:
         return None
 
     def selftest(self, level: Level, occasion: Occasion, deadline: Deadline) -> Iterator[Step]:  # noqa: ARG002 - the same at any level
-        state = self._session.state()
-        found = self._looker.look(state, Patience(deadline.within(2 * LOOK_S)), thorough=True)
+        found = self._looker.look(self._session, Patience(deadline.within(2 * LOOK_S)), thorough=True)
         yield from selftest.steps(found, judge(found, {}))
 
     def wake(self) -> None:
@@ -94,10 +93,10 @@ class NetworkDriver:
 
     def _look(self, deadline: Deadline) -> Observation | None:
         """None if somebody wanted us to end meanwhile: half a look says nothing."""
-        self._seen = self._session.state()
-        found = self._looker.look(self._seen, Patience(deadline.within(LOOK_S), self._woken.is_set))
+        found = self._looker.look(self._session, Patience(deadline.within(LOOK_S), self._woken.is_set))
         self._looked_s = self._clock.monotonic_s()
         self._asking = found.asking
+        self._seen = found.session
         return None if self._woken.is_set() else self._observe(found, heard=True)
 
     def _observe(self, found: Findings, *, heard: bool) -> Observation:

@@ -22,22 +22,24 @@ NOBODY_LISTENS = 33434  #: traceroute's first port
 PORTS = (53, 80)
 TRIES = 4
 SPACING_S = 0.4
-PATIENCE_S = 3.0
+PATIENCE_S = 2.5
+STRANGER_S = 1.0  #: for what it was not known to answer to
 LEARNED = "gateway."
 _ECHO = {socket.AF_INET: (8, socket.IPPROTO_ICMP), socket.AF_INET6: (128, socket.IPPROTO_ICMPV6)}
 
 
 def ask(address: str, memory: Memory, patience: Patience) -> Gateway:
     """`answers` is False only of a router that answered before; one that never did may just be shy."""
-    patience = patience.within(PATIENCE_S)
-    known = memory.get(LEARNED + address)
-    for way in [str(known)] if known in WAYS else list(WAYS):
-        ms = WAYS[way](address, patience.within(PATIENCE_S if known in WAYS else PATIENCE_S / len(WAYS)))
+    known = str(memory.get(LEARNED + address, ""))
+    # The others as well: a router busy with telling what it cannot reach answers datagrams rarely (RFC 1812
+    # section 4.3.2.8), and its settings may change.
+    for way in sorted(WAYS, key=lambda each: each != known):
+        ms = WAYS[way](address, patience.within(PATIENCE_S if way == known else STRANGER_S))
         if ms is not None:
             if known != way:
                 memory[LEARNED + address] = way
             return Gateway(address=address, answers=True, by=way, ms=ms)
-    return Gateway(address=address, answers=False if known in WAYS else None, by=str(known or ""))
+    return Gateway(address=address, answers=False if known in WAYS else None, by=known)
 
 
 def echo(address: str, patience: Patience) -> float | None:
@@ -63,7 +65,7 @@ def datagram(address: str, patience: Patience) -> float | None:
 def connection(address: str, patience: Patience) -> float | None:
     """TCP to the ports a router has, or refuses."""
     for port in PORTS:
-        tries = tcp.connect((address,), port, 1, patience.within(PATIENCE_S / len(PORTS)))
+        tries = tcp.connect((address,), port, 1, patience.within(STRANGER_S / len(PORTS)))
         if tries[0].error in ("", "refused"):
             return tries[0].ms or 0.1
     return None

@@ -18,7 +18,7 @@ from drivers.network.findings import Findings, Gateway, Handshake, Names, Page, 
 from drivers.network.interfaces import interfaces, usable
 from drivers.network.pace import Pace
 from drivers.network.patience import Patience
-from drivers.network.session import SessionState
+from drivers.network.session import SessionState, SessionView
 
 LOOK_S = 12.0
 NAME_S, TCP_S, TLS_S, PAGE_S = 4.0, 6.0, 6.0, 3.0
@@ -81,9 +81,10 @@ class Looker:
         self._repeated = 0
         self._rtt_ms: float | None = None
 
-    def look(self, session: SessionState, patience: Patience, *, thorough: bool = False) -> Findings:
+    def look(self, view: SessionView, patience: Patience, *, thorough: bool = False) -> Findings:
         """Everything that is known now. `thorough`: all of it is asked, whatever it costs."""
-        found = self._near(session, patience)
+        session = view.state()
+        found = self._near(view, session, patience)
         if not (found.link is not False and found.addressed is not False and found.routed is not False):
             self._pace.reset()  # once that is mended, the rest is asked at once
             return found
@@ -114,7 +115,7 @@ class Looker:
 
     # -- on this machine and the local network -------------------------------------------------------
 
-    def _near(self, session: SessionState, patience: Patience) -> Findings:
+    def _near(self, view: SessionView, session: SessionState, patience: Patience) -> Findings:
         try:
             there = interfaces(self._root)
         except OSError:
@@ -138,14 +139,15 @@ class Looker:
             own_files=self._place.trust.own_files() if self._place.trust else (),
         )
         if link and addressed and route and route.gateway:
-            return dataclasses.replace(found, gateway=self._gateway(route, session, patience))
+            return dataclasses.replace(found, gateway=self._gateway(route, view, patience))
         return found
 
-    def _gateway(self, route: Route, session: SessionState, patience: Patience) -> Gateway:
+    def _gateway(self, route: Route, view: SessionView, patience: Patience) -> Gateway:
         began_s = self._clock.monotonic_s()
         said = gateway.ask(route.gateway, self._memory, patience)
         took_s = self._clock.monotonic_s() - began_s
-        if said.answers is False and session.line and session.line.heard_s <= took_s:
+        line = view.state().line if said.answers is False else None
+        if line is not None and line.heard_s <= took_s:  # it let something of the broker's through meanwhile
             return dataclasses.replace(said, answers=True, by="session")
         return said
 

@@ -8,7 +8,6 @@ import select
 import socket
 import struct
 import threading
-import time
 from pathlib import Path
 
 from drivers.network.patience import Patience
@@ -17,7 +16,6 @@ DNS_PORT = 53
 TRIES = 4
 SPACING_S = 0.5
 MOST_SERVERS = 3  #: resolv.conf(5)
-SLOW_S = 4.0  #: a lookup that fails sooner was answered, just not with an address
 
 _NOT_FOUND = (socket.EAI_NONAME, socket.EAI_NODATA)
 Answer = tuple[tuple[str, ...], str, str]  #: addresses, error, detail
@@ -88,16 +86,13 @@ class Resolver:
         return self._thread is not None
 
     def _run(self, host: str) -> None:
-        began_s = time.monotonic()
         try:
             found = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)
         except UnicodeError as error:
             self._found.put(((), "unknown_name", str(error)))
         except OSError as error:
-            quick = time.monotonic() - began_s < SLOW_S
-            word = "server_failed" if quick else "no_answer"
-            if isinstance(error, socket.gaierror) and error.errno in _NOT_FOUND:
-                word = "unknown_name"
+            unknown = isinstance(error, socket.gaierror) and error.errno in _NOT_FOUND
+            word = "unknown_name" if unknown else "no_answer"
             self._found.put(((), word, error.strerror or str(error)))
         else:
             self._found.put((tuple(dict.fromkeys(str(each[4][0]) for each in found)), "", ""))

@@ -7,7 +7,7 @@ from drivers.errors import TillwatchError
 from drivers.host.vitals import Source
 from drivers.network.findings import Findings, Handshake, Names, Reached
 from drivers.network.patience import Patience
-from drivers.network.session import SessionState
+from drivers.network.session import SessionView
 
 _REACHED = {"absent": "refused", "unreachable": "no_way", "timeout": "timeout"}
 _TLS = {
@@ -26,7 +26,8 @@ class SimulatedLooker:
         self._look = look
         self._clock = clock
 
-    def look(self, session: SessionState, patience: Patience, *, thorough: bool = False) -> Findings:  # noqa: ARG002 - the contract's
+    def look(self, view: SessionView, patience: Patience, *, thorough: bool = False) -> Findings:  # noqa: ARG002 - the contract's
+        session = view.state()
         try:
             vitals = self._look()
         except (OSError, TillwatchError):
