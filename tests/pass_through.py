@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import signal
 import socket
 import subprocess
@@ -13,7 +14,7 @@ import psutil
 import serial
 
 from simulator.control import tell
-from tests.counter import END_S, end, start, until
+from tests.counter import END_S, HOST, end, start, until
 
 CONFIG = """\
 config_version = 1
@@ -57,6 +58,7 @@ class SharedPrinter:
         self.config = folder / "tillwatch.toml"
         self.control = folder / "receipt.ctl"
         self._transcript = folder / "transcript"
+        self._printed = folder / "printed"
         self.tty = folder / "till" / "receipt"
         self.port = free_port() if till == "tcp" else 0
         self.environment = {"RUNTIME_DIRECTORY": str(folder / "run")}
@@ -69,6 +71,7 @@ class SharedPrinter:
             else f"tcp:127.0.0.1:{printer_port}{'?hold=1' if hold else ''}"
         )
         self.direct = f"{folder}/printer" if door == "tty" else printer_port
+        (folder / "host.json").write_text(json.dumps(HOST), encoding="utf-8")
         self.config.write_text(
             CONFIG.format(
                 folder=folder,
@@ -86,7 +89,7 @@ class SharedPrinter:
 
     def start_printer(self) -> None:
         arguments = ["serve", "escpos", "--at", self._door, "--control", str(self.control)]
-        arguments += ["--transcript", str(self._transcript)]
+        arguments += ["--transcript", str(self._transcript), "--printed", str(self._printed)]
         for knob in self._knobs:
             arguments += ["--set", knob]
         process = self._processes["printer"] = start("simulator.cli", *arguments)
@@ -159,6 +162,10 @@ class SharedPrinter:
         lines = self._transcript.read_text(encoding="ascii").rpartition("\n")[0].splitlines()
         parts = (line.split(" ", 2) for line in lines)
         return b"".join(bytes.fromhex(data) for _at, way, data in parts if way == ">")
+
+    def printed(self) -> bytes:
+        """Each byte that made a mark or moved paper, since the printer was started."""
+        return self._printed.read_bytes() if self._printed.exists() else b""
 
     def wait_received(self, data: bytes, within_s: float = 15.0) -> None:
         """Until exactly this came in; anything else is an error at once."""

@@ -89,6 +89,13 @@ RULES = (
         save=("drivers.*.consts", "drivers.errors", "drivers.api"),
     ),
     Rule("wire is sans-IO", "drivers/*/wire.py", IO),
+    Rule("what passes between daemon and pass-through is sans-IO", "drivers/link/shared_wire.py", IO),
+    Rule(
+        "the till depends on the pass-through, so that carries little else",
+        "agent/pass_through/*",
+        ("agent", "tomllib", "psutil", "paho"),
+        save=("agent.pass_through", "agent.logs", "agent.sdnotify"),
+    ),
     Rule("IPP's HTTP is sans-IO", "drivers/passive/ipp/http.py", IO),
     Rule("what a source heard is judged without IO", "drivers/passive/*/m*.py", IO),
     Rule("the kernel's lines are read without IO", "drivers/passive/kernel_lines.py", IO),
@@ -219,6 +226,8 @@ def test_imports(rule: Rule) -> None:
         ("agent/watch/worker.py", "import psutil", "psutil stays"),
         ("agent/daemon.py", "from paho.mqtt import client", "paho stays"),
         ("agent/daemon.py", "import click", "click stays"),
+        ("drivers/link/shared_wire.py", "import socket", "what passes between"),
+        ("agent/pass_through/lane.py", "from agent.config import Config", "the till depends"),
         ("agent/till/words.py", "import socket", "what a till says"),
     ],
 )
@@ -268,6 +277,19 @@ def test_the_daemon_loads_nothing_heavy() -> None:
         "import sys, agent.cli.daemon\n"
         "import drivers.host.driver, drivers.printer.escpos.driver, drivers.link.serial\n"
         f"print(*sorted(set({TOO_HEAVY!r}) & {{name.partition('.')[0] for name in sys.modules}}))"
+    )
+    loaded = subprocess.run(
+        [sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, timeout=30, check=True
+    )
+    assert loaded.stdout.split() == []
+
+
+@pytest.mark.system
+def test_the_pass_through_loads_less_still() -> None:
+    program = (
+        "import sys, agent.pass_through.__main__, drivers.printer.escpos.junction\n"
+        f"heavy = set({(*TOO_HEAVY, 'tomllib', 'psutil', 'sqlite3', 'email', 'paho', 'ctypes')!r})\n"
+        "print(*sorted(heavy & {name.partition('.')[0] for name in sys.modules}))"
     )
     loaded = subprocess.run(
         [sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, timeout=30, check=True

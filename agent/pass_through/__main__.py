@@ -7,7 +7,9 @@ the command line, and comes as JSON, a list of what `Shared` names. FOLDER is `a
 from __future__ import annotations
 
 import json
+import os
 import sys
+import time
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -16,6 +18,7 @@ from agent.pass_through.supervisor import Shared, Supervisor
 from drivers.errors import TillwatchError
 
 FINE, REFUSED = 0, 4
+PAUSE_S = 5.0
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -27,6 +30,8 @@ def main(arguments: Sequence[str]) -> int:
     except (TillwatchError, OSError) as refused:
         hint = getattr(refused, "hint", "")
         print(f"tillwatch: {refused}{f' ({hint})' if hint else ''}", file=sys.stderr)  # noqa: T201 - a command line's last word
+        if os.environ.get("NOTIFY_SOCKET"):
+            time.sleep(PAUSE_S)  # systemd starts it anew at once, which for this is too often
         return REFUSED
     return FINE
 

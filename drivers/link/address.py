@@ -26,6 +26,7 @@ BITS = (7, 8)
 FLOWS = ("none", "rtscts", "xonxoff")
 BAUDS = range(300, 4_000_001)
 
+_LOOPBACK = re.compile(r"127(\.\d{1,3}){3}")
 _USB_ID = re.compile("[0-9A-Fa-f]{4}")
 
 LATER = ("hid", "pcsc")
@@ -107,6 +108,10 @@ def parse_till(text: str) -> TillAddress:
         if "?" in rest:
             raise AddressError("tcp: takes no parameters where the till connects")
         place = _tcp(rest)
+        if not (_LOOPBACK.fullmatch(place.host) or place.host == "::1"):
+            raise AddressError(
+                f"tcp: tills of this machine connect here: write 127.0.0.1 or [::1]; got {place.host!r}"
+            )
         return TillTcp(host=place.host, port=place.port)
     if scheme != "tty" or not colon:
         raise AddressError(f"{text!r} is no place for a till; write tty:PATH or tcp:HOST:PORT")
