@@ -91,7 +91,7 @@ class Lab:
         resolver = Path("/etc/netns", self.terminal)
         resolver.mkdir(parents=True)
         self._stack.callback(shutil.rmtree, resolver)
-        (resolver / "resolv.conf").write_text(f"nameserver {GATEWAY}\noptions timeout:2 attempts:2\n")
+        (resolver / "resolv.conf").write_text(f"nameserver {GATEWAY}\noptions timeout:1 attempts:2\n")
         self.cable(self.terminal, "eth0", self.router, "lan")
         if self._relayed:
             self.cable(self.router, "wan", self.router, "relay0")

@@ -88,7 +88,7 @@ def _fields(folder: Path) -> Mapping[str, Fields]:
         },
         "network": {
             "poll_s": Field(values.number(0.1, 3600)),
-            "check_url": Field(values.text()),
+            "check_url": Field(values.plain_url),
         },
     }
 

@@ -194,6 +194,19 @@ def vitals(value: object) -> str:
     return said
 
 
+def plain_url(value: object) -> str:
+    """http://HOST[:PORT][/PATH]: over TLS nobody could stand in between."""
+    said = text()(value)
+    try:
+        url = urlsplit(said)
+        _ = url.port
+    except ValueError as wrong:
+        raise ValueError(f"not a URL: {wrong}") from None
+    if url.scheme != "http" or not url.hostname or " " in said or "@" in said:
+        raise ValueError("expected http://HOST[:PORT][/PATH]; with https a portal cannot be seen")
+    return said
+
+
 def broker_url(value: object) -> Broker:
     """mqtt://HOST[:PORT] or mqtts://HOST[:PORT]."""
     said = text()(value)

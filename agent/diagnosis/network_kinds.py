@@ -51,9 +51,9 @@ KINDS: tuple[tuple[str, Layer, Severity, tuple[float, float], tuple[str, ...], s
      "the broker lets the terminal in and forbids some of its topics"),
     ("certificate_expiring", "link", "warning", _NEAR_S, ("certificate_expired",), "renew_certificate",
      "a certificate, the broker's or the terminal's, ends within 30 days"),
-    ("network_slow", "link", "minor", _FAR_S, _ANY, "check_line",
+    ("network_slow", "link", "minor", _NEAR_S, _ANY, "check_line",
      "the way to the broker and back takes more than a second"),
-    ("network_lossy", "link", "minor", _FAR_S, _ANY, "check_line",
+    ("network_lossy", "link", "minor", _NEAR_S, _ANY, "check_line",
      "more than a tenth of what is sent to the broker is lost"),
 )
 # fmt: on

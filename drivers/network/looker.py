@@ -26,7 +26,7 @@ REMOTE_NAMES_S = 900.0  #: a name server that is not on the local network is ask
 BURST = 8
 BURST_S = 5.0
 LATE_MS = 800.0  #: later than the fastest by this: the first packet was lost (RFC 6298: repeated after 1 s)
-WINDOW = 20
+WINDOW = 2 * BURST  #: one burst alone could be bad luck
 UNANSWERED = 2
 SLOW_MS = 500.0
 BROKER = "broker"  #: in Memory: where the broker was found last
@@ -174,11 +174,12 @@ class Looker:
             if now_s < self._remote_names_s:
                 return self._beyond.names
             self._remote_names_s = now_s + REMOTE_NAMES_S
-        if any(names.alive(server, patience) for server in near or servers):
+        if not self._resolver.asking() and any(names.alive(server, patience) for server in near or servers):
             return Names(host=host, servers=servers)
-        return self._look_up(patience)
+        return self._look_up(patience, silent=True)
 
-    def _look_up(self, patience: Patience) -> Names | None:
+    def _look_up(self, patience: Patience, *, silent: bool = False) -> Names | None:
+        """`silent`: its servers were just asked for a sign of life, in vain."""
         host = self._place.host
         if not names.is_name(host):
             return None
@@ -187,8 +188,8 @@ class Looker:
         if answer is None:
             return self._beyond.names if self._beyond.names and self._beyond.names.error else None
         addresses, error, detail = answer
-        if error == "no_answer" and any(names.alive(server, patience) for server in servers):
-            return Names(host=host, servers=servers, error="server_failed", detail=detail)
+        if error == "no_answer" and not silent and any(names.alive(each, patience) for each in servers):
+            error = "server_failed"
         return Names(host=host, servers=servers, addresses=addresses, error=error, detail=detail)
 
     # -- beyond the router: metered -----------------------------------------------------------------
@@ -283,6 +284,8 @@ class Looker:
         if not times:
             return  # not lossy: gone
         self._rtt_ms = min(times)
+        if len(times) == BURST and max(times) <= self._rtt_ms + LATE_MS:
+            self._burst_pace.reset()  # it may be well again; the next one confirms it soon
         self._probes.extend(
             ms if ms is not None and ms <= self._rtt_ms + LATE_MS else None for ms in (t.ms for t in tries)
         )
@@ -290,7 +293,7 @@ class Looker:
     def _quality(self, session: SessionState) -> Quality:
         rtt_ms = self._rtt_ms if self._probes else session.line.rtt_ms if session.line else None
         lost = sum(ms is None for ms in self._probes)
-        pct = round(100 * lost / len(self._probes), 1) if len(self._probes) >= BURST else None
+        pct = round(100 * lost / len(self._probes), 1) if len(self._probes) == WINDOW else None
         return Quality(rtt_ms=rtt_ms, lost_pct=pct, probes=len(self._probes))
 
     def _seen_by(self, session: SessionState) -> Handshake | None:

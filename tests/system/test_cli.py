@@ -70,10 +70,13 @@ def selftest(counter: Counter, *arguments: str) -> tuple[int, dict[str, Any]]:
 
 
 def test_an_internal_selftest_without_a_daemon_prints_nothing(counter: Counter) -> None:
-    code, summary = selftest(counter)
+    code, summary = selftest(counter, "receipt", "host")
     assert (code, summary["result"]) == (0, "passed")
     assert list(summary) == ["terminal", "at", "level", "result", "devices"]
     assert list(summary["devices"]) == ["receipt", "host"]
+    code, summary = selftest(counter)
+    assert list(summary["devices"]) == ["receipt", "host", "network"]
+    assert (code, summary["devices"]["network"]["result"]) == (1, "failed")  # there is no broker
     assert counter.tell()["printed_bytes"] == 0
 
 

@@ -29,7 +29,7 @@ pytestmark = pytest.mark.system
 
 NAMED_S = 60.0
 MENDED_S = 60.0
-AFTER_S = 2.0
+AFTER_S = 1.5
 _CHANGE = re.compile(r"network/(\w+) (raised|cleared)")
 
 CONFIG = """\
