@@ -173,12 +173,12 @@ def test_an_unplugged_printer_stops_the_till_and_goes_on_when_it_is_back(make: M
 
 
 def test_a_full_printer_stops_the_till_as_it_did_before(make: Make) -> None:
-    printer = make(door="tcp", till="tcp", knobs=("rate=2000",))
+    printer = make(door="tcp", till="tcp", knobs=("rate=16000",))
     assert isinstance(printer.direct, int)
     before = fill(printer, printer.direct)
     printer.tell("rate=unlimited")
     until(lambda: len(printer.received()) == before, "the printer to be empty")
-    printer.tell("rate=2000")
+    printer.tell("rate=16000")
     with_us = fill(printer, printer.port)
     printer.tell("rate=unlimited")
     until(lambda: printer.received() == b"x" * (before + with_us), "all of it")
