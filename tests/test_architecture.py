@@ -89,6 +89,7 @@ RULES = (
         save=("drivers.*.consts", "drivers.errors", "drivers.api"),
     ),
     Rule("wire is sans-IO", "drivers/*/wire.py", IO),
+    Rule("who judges looks at nothing", "drivers/*/judge.py", IO),
     Rule("what passes between daemon and pass-through is sans-IO", "drivers/link/shared_wire.py", IO),
     Rule(
         "the till depends on the pass-through, so that carries little else",
@@ -221,6 +222,7 @@ def test_imports(rule: Rule) -> None:
         ("drivers/passive/kernel_lines.py", "import os", "the kernel's lines"),
         ("drivers/exchange.py", "import os", "an exchange"),
         ("drivers/passive/node.py", "from drivers.link.serial import SerialLink", "what is looked at"),
+        ("drivers/network/judge.py", "import socket", "who judges"),
         ("drivers/reader/x/driver.py", "import serial", "serial, USB"),
         ("simulator/doors/usb.py", "import serial", "of these"),
         ("agent/watch/worker.py", "import psutil", "psutil stays"),

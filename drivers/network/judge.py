@@ -6,8 +6,8 @@ unknown, unless it is proven well; so one trouble is one fault, whatever follows
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
 
 from drivers.api import Json
 from drivers.network.certificate import Certificate
@@ -312,4 +312,4 @@ def day(wall_s: float) -> str:
 
 
 def _iso(wall_s: float) -> str:
-    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(wall_s))
+    return datetime.fromtimestamp(wall_s, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

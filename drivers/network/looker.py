@@ -95,12 +95,15 @@ class Looker:
         if thorough or (doubted and self._burst_pace.due(now_s)):
             self._burst_pace.took(now_s)
             self._burst(session, patience)
-        if session.connected and not self._lost(session) and not thorough:
+        stands = session.connected and not self._lost(session) and not thorough
+        looked_up = self._names_alive(patience) if stands else None
+        if stands and not (looked_up and looked_up.error):
             self._pace.reset()
-            self._beyond = _Beyond(names=self._names_alive(patience), line=True)
+            self._beyond = _Beyond(names=looked_up, line=True)
         elif thorough or (session.word != "connecting" and self._pace.due(now_s)):
+            # A session may not have noticed yet that what silenced the name server holds for it as well.
             self._pace.took(now_s)
-            self._beyond = self._ask_beyond(session, patience, thorough=thorough)
+            self._beyond = self._ask_beyond(session, looked_up, patience, thorough=thorough)
         beyond = self._beyond
         return dataclasses.replace(
             found,
@@ -171,7 +174,8 @@ class Looker:
         near = [server for server in servers if routes.attached(server, self._root)]
         now_s = self._clock.monotonic_s()
         if not near:
-            if now_s < self._remote_names_s:
+            failed = self._beyond.names is not None and bool(self._beyond.names.error)
+            if now_s < self._remote_names_s and not failed:
                 return self._beyond.names
             self._remote_names_s = now_s + REMOTE_NAMES_S
         if not self._resolver.asking() and any(names.alive(server, patience) for server in near or servers):
@@ -194,8 +198,10 @@ class Looker:
 
     # -- beyond the router: metered -----------------------------------------------------------------
 
-    def _ask_beyond(self, session: SessionState, patience: Patience, *, thorough: bool) -> _Beyond:
-        looked_up = self._look_up(patience)
+    def _ask_beyond(
+        self, session: SessionState, looked_up: Names | None, patience: Patience, *, thorough: bool
+    ) -> _Beyond:
+        looked_up = looked_up or self._look_up(patience)
         addresses = (looked_up.addresses if looked_up else ()) or self._known(session)
         reached = self._reach(addresses, patience)
         handshake = None
