@@ -14,8 +14,8 @@ from agent.config import Mqtt
 from agent.uplink.reasons import Trouble, Troubled
 
 VERDICT_S = 0.3
-KEEP_ALIVE_S = 25  #: of silence, then one packet of 52 bytes is asked and one answered
-KEEP_ALIVE_AGAIN_S = 5
+KEEP_ALIVE_S = 31  #: of silence, then 52 bytes ask and 52 answer: once between two pings of 60 s
+KEEP_ALIVE_AGAIN_S = 4
 KEEP_ALIVE_MOST = 60
 X509_EXPIRED = 10
 X509_NOT_YET_VALID = 9

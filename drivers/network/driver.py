@@ -149,7 +149,7 @@ def _facts(found: Findings) -> dict[str, Json]:
 
 def _statistics(found: Findings) -> dict[str, float]:
     numbers = {
-        "rtt_ms": found.quality.rtt_ms,
+        "rtt_ms": found.session.line.rtt_ms if found.session.line else None,
         "lost_pct": found.quality.lost_pct,
         "gateway_ms": found.gateway.ms if found.gateway else None,
     }

@@ -113,7 +113,7 @@ class Looker:
             line=beyond.line,
             handshake=beyond.handshake or self._seen_by(session),
             page=beyond.page,
-            quality=self._quality(session),
+            quality=self._quality(),
         )
 
     # -- on this machine and the local network -------------------------------------------------------
@@ -296,11 +296,11 @@ class Looker:
             ms if ms is not None and ms <= self._rtt_ms + LATE_MS else None for ms in (t.ms for t in tries)
         )
 
-    def _quality(self, session: SessionState) -> Quality:
-        rtt_ms = self._rtt_ms if self._probes else session.line.rtt_ms if session.line else None
+    def _quality(self) -> Quality:
         lost = sum(ms is None for ms in self._probes)
         pct = round(100 * lost / len(self._probes), 1) if len(self._probes) == WINDOW else None
-        return Quality(rtt_ms=rtt_ms, lost_pct=pct, probes=len(self._probes))
+        # Not the kernel's: after an outage that takes the outage itself for the time of an answer.
+        return Quality(rtt_ms=self._rtt_ms, lost_pct=pct, probes=len(self._probes))
 
     def _seen_by(self, session: SessionState) -> Handshake | None:
         if session.certificate is None:
