@@ -59,6 +59,7 @@ class SharedPrinter:
         self.control = folder / "receipt.ctl"
         self._transcript = folder / "transcript"
         self._printed = folder / "printed"
+        self._came, self._read_to = bytearray(), 0
         self.tty = folder / "till" / "receipt"
         self.port = free_port() if till == "tcp" else 0
         self.environment = {"RUNTIME_DIRECTORY": str(folder / "run")}
@@ -157,11 +158,14 @@ class SharedPrinter:
 
     def received(self) -> bytes:
         """All that came in at the printer, to the byte."""
-        if not self._transcript.exists():
-            return b""
-        lines = self._transcript.read_text(encoding="ascii").rpartition("\n")[0].splitlines()
-        parts = (line.split(" ", 2) for line in lines)
-        return b"".join(bytes.fromhex(data) for _at, way, data in parts if way == ">")
+        if self._transcript.exists():
+            with self._transcript.open("rb") as file:
+                file.seek(self._read_to)
+                new = file.read().rpartition(b"\n")
+            self._read_to += len(new[0]) + len(new[1])
+            parts = (line.split(b" ", 2) for line in new[0].splitlines())
+            self._came += b"".join(bytes.fromhex(data.decode()) for _at, way, data in parts if way == b">")
+        return bytes(self._came)
 
     def printed(self) -> bytes:
         """Each byte that made a mark or moved paper, since the printer was started."""
