@@ -279,7 +279,7 @@ class Lane:
         match frame:
             case Open(token):
                 self._daemon_wants = True
-                if not self._printer.is_open and not self._printer.shut:
+                if not self._printer.is_open and not self._printer.shut and not self._printer.just_tried():
                     self._open_printer(CONNECT_S)
                 self._opened, self._told_s = token, 0.0
             case Leave():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 
 from agent.pass_through.till import Line
 from drivers.api import Deadline, SystemClock
@@ -15,6 +16,7 @@ from drivers.link.tcp import TcpLink
 AHEAD_BYTES = 8192
 SERIAL_AGAIN_S = 0.3
 TCP_AGAIN_S = 3.0
+JUST_S = 0.5
 LOOK_S = 0.2  #: at the line that shows the device's power
 
 CLOCK = SystemClock()
@@ -42,6 +44,7 @@ class Printer:
         self._log = logging.getLogger(f"tillwatch.device.{device}")
         self.trouble: LinkError | None = None
         self.next_try_s = 0.0
+        self._failed_s = -math.inf
         self._power: bool | None = None
         self._look_s = 0.0
         self.shut = False  #: nothing more will be written over this connection
@@ -82,11 +85,16 @@ class Printer:
                 self._apply(self._link, self._line)
         except LinkError as error:
             self._note(error)
+            self._failed_s = CLOCK.monotonic_s()
             return False
         if self.trouble is not None:
             self._log.info("the link is open again")
         self.trouble, self.shut, self._look_s = None, False, 0.0
         return True
+
+    def just_tried(self) -> bool:
+        """In vain, a moment ago; another attempt would only take time from the till."""
+        return CLOCK.monotonic_s() - self._failed_s < JUST_S
 
     def lost(self, error: LinkError) -> None:
         self._note(error)

@@ -35,6 +35,7 @@ from drivers.link.shared_wire import (
 from drivers.link.wake import Waiter
 
 HEARD_MOST = 64  #: messages kept while something else is waited for
+BUSY_S = 4.0  #: connecting to a device that is not there, for the till, takes no longer than that
 
 _TROUBLES: dict[str, type[LinkError]] = {
     kind.code: kind
@@ -60,6 +61,7 @@ class SharedLink:
         self._socket: socket.socket | None = None
         self._open = False
         self._token = 0
+        self._asked_s: float | None = None  # since then it has not answered
         self._heard: deque[bytes] = deque(maxlen=HEARD_MOST)
         self._printed: int | None = None
 
@@ -69,16 +71,27 @@ class SharedLink:
         self._connect(deadline)
         self._heard.clear()
         self._token += 1
+        if self._asked_s is None:
+            self._asked_s = deadline.clock.monotonic_s()
         self._send(Open(self._token))
         while self.state is None or self.state.opened != self._token:
             if deadline.expired():
-                self._hang_up()
-                raise PassThroughDown(f"{self._path}: the pass-through does not answer")
+                raise self._unanswered(deadline.clock.monotonic_s() - self._asked_s)
             self._take(deadline)
+        self._asked_s = None
         if self.state.link != OPEN:
             kind = _TROUBLES.get(self.state.link, LinkError)
             raise kind(self.state.text, hint=self.state.hint or None)
         self._open = True
+
+    def _unanswered(self, for_s: float) -> LinkError:
+        """It may be busy connecting to the device; if it is for too long, it hangs."""
+        if for_s >= BUSY_S:
+            self._hang_up()
+            return PassThroughDown(f"{self._path}: the pass-through does not answer")
+        if self.state is not None and self.state.link in _TROUBLES:
+            return _TROUBLES[self.state.link](self.state.text, hint=self.state.hint or None)
+        return self._lost("the pass-through does not answer yet")
 
     def close(self) -> None:
         if self._open:
@@ -168,7 +181,7 @@ class SharedLink:
 
     def _hang_up(self) -> None:
         made, self._socket = self._socket, None
-        self._open, self.state = False, None
+        self._open, self.state, self._asked_s = False, None, None
         if made is not None:
             made.close()
 

@@ -13,7 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from drivers.api import Condition, Deadline, Observation, Power, SystemClock
-from drivers.errors import Absent, LinkLost, PassThroughDown
+from drivers.errors import Absent, LinkLost, PassThroughDown, Unreachable
+from drivers.link import shared
 from drivers.link.shared import SharedLink
 from drivers.link.shared_wire import (
     DATA_MOST,
@@ -212,9 +213,21 @@ def test_closed_it_still_hears_of_the_till_and_nothing_else(serve: Serve) -> Non
     assert not link.is_open()
 
 
-def test_one_that_says_nothing_is_down(serve: Serve) -> None:
+def test_one_that_says_nothing_for_too_long_is_down(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
     _, link = serve(lambda _frame: [])
+    with pytest.raises(LinkLost, match="not answer yet"):
+        link.open(after(0.1))
+    monkeypatch.setattr(shared, "BUSY_S", 0.15)
     with pytest.raises(PassThroughDown, match="does not answer"):
+        link.open(after(0.1))
+
+
+def test_while_it_tries_to_connect_what_it_said_last_holds(serve: Serve) -> None:
+    other, link = serve(lambda _frame: [])
+    with pytest.raises(LinkLost):
+        link.open(after(0.1))
+    other.say(State(link="unreachable", text="192.0.2.7:9100: timed out"))
+    with pytest.raises(Unreachable, match="timed out"):
         link.open(after(0.1))
 
 

@@ -1,0 +1,330 @@
+"""Whatever is killed, stopped, pulled or left without paper while the till prints, none suffers by us."""
+
+from __future__ import annotations
+
+import contextlib
+import random
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import pytest
+import serial
+
+from tests.brokers import Broker, mosquitto_broker
+from tests.counter import Seen, subscriber, until
+from tests.pass_through import SharedPrinter
+from tests.till import OURS, hold_against
+
+pytestmark = pytest.mark.system
+
+Beside = Callable[..., SharedPrinter]
+
+ASK, FINE = b"\x10\x04\x01", b"\x12"
+BACK_S = 1.0
+VIEW_S = 5.0
+HOLDS_BYTES = 4096  #: what a junction may hold, and so what is lost with it
+
+
+@pytest.fixture
+def broker(short_path: Path) -> Iterator[Broker]:
+    with mosquitto_broker(short_path, options={"log_type": "error"}) as running:
+        yield running
+
+
+@pytest.fixture
+def seen(broker: Broker) -> Iterator[Seen]:
+    with subscriber(broker.url) as watching:
+        yield watching
+
+
+@pytest.fixture
+def beside(short_path: Path, broker: Broker, seen: Seen) -> Iterator[Beside]:
+    made: list[SharedPrinter] = []
+
+    def new(**how: Any) -> SharedPrinter:
+        printer = SharedPrinter(short_path, url=broker.url, poll_s=0.2, **how)
+        made.append(printer)
+        printer.start_printer()
+        printer.start()
+        printer.start_daemon()
+        seen.wait_condition("paper_end", value=False, within_s=15)
+        return printer
+
+    yield new
+    for one in made:
+        one.close()
+
+
+def job(number: int, size: int = 5000) -> bytes:
+    """A receipt with a picture of any bytes but DLE, which would be answered."""
+    dots = random.Random(number).randbytes(size - 40).replace(b"\x10", b"\x00")
+    rows = len(dots) // 40
+    head = b"\x1b@receipt %06d\n\x1dv0\x00\x28\x00" % number + rows.to_bytes(2, "little")
+    return head + dots[: 40 * rows] + b"\nthank you\n\x1dV\x00"
+
+
+def restarts_told(seen: Seen) -> list[str]:
+    return [event["detail"] for event in seen.events() if event.get("agent") == "pass_through_restarted"]
+
+
+def wait_told(seen: Seen, times: int) -> None:
+    seen.wait(lambda _all: len(restarts_told(seen)) >= times, 10, f"{times} restarts to be told")
+
+
+# -- the daemon ------------------------------------------------------------------------------------
+
+
+def test_the_daemon_is_killed_stopped_and_restarted_during_jobs(beside: Beside) -> None:
+    _harass_daemon(beside(), 10)
+
+
+@pytest.mark.soak
+def test_the_daemon_is_killed_stopped_and_restarted_a_hundred_times(beside: Beside) -> None:
+    _harass_daemon(beside(), 100)
+
+
+def _harass_daemon(printer: SharedPrinter, times: int) -> None:
+    chance = random.Random(times)
+    sent, borders = b"", []
+    with printer.open_tty() as till, ThreadPoolExecutor(1) as beside:
+        for turn in range(times):
+            borders.append(len(sent))
+            sent += job(turn)
+            writing = beside.submit(till.write, job(turn))
+            time.sleep(chance.uniform(0.0, 0.4))
+            match turn % 4:
+                case 0 | 2:
+                    printer.process("daemon").send_signal(signal.SIGSTOP)
+                    writing.result(10)
+                    time.sleep(chance.uniform(0.0, 0.3))
+                    printer.process("daemon").send_signal(signal.SIGCONT)
+                case 1:
+                    printer.kill("daemon")
+                    printer.start_daemon()
+                case _:
+                    assert printer.stop("daemon") == 0
+                    printer.start_daemon()
+            writing.result(10)
+            before = len(printer.received())
+            end = job(turn)[-20:]
+
+            def asked_again(end: bytes = end, before: int = before) -> bool:
+                _job, came, rest = printer.received()[max(0, before - 5000) :].rpartition(end)
+                return bool(came) and bool(OURS.search(rest))
+
+            until(asked_again, "the receipt, and the daemon to ask behind it")
+        till.write(ASK)
+        assert till.read(1) == FINE
+    borders.append(len(sent))
+    sent += ASK
+    until(lambda: hold_against(printer.received(), sent, borders) >= times, "all receipts")
+
+
+# -- the pass-through ------------------------------------------------------------------------------
+
+
+def test_the_worker_is_killed_during_a_job(beside: Beside, seen: Seen) -> None:
+    printer = beside()
+    with printer.open_tty() as till:
+        for times in range(1, 3):
+            lost = _kill_worker_during(printer, till, job(times, 12_000))
+            wait_told(seen, times)
+            assert 0 <= lost <= HOLDS_BYTES
+            assert restarts_told(seen)[-1] in (
+                "receipt: no byte of the till's is lost",
+                f"receipt: {lost} bytes of the till's may be lost",
+            )
+    # Nobody knows where in a command the printer is now; that the till has closed its port tells.
+    _sell_and_see(printer, seen)
+
+
+def _kill_worker_during(printer: SharedPrinter, till: serial.Serial, data: bytes) -> int:
+    """How many bytes did not arrive."""
+    before = len(printer.received())
+    with ThreadPoolExecutor(1) as beside:
+        writing = beside.submit(till.write, data)
+        until(lambda: len(printer.received()) > before + 3000, "the job to have begun")
+        printer.worker().kill()
+        killed_s, came = time.monotonic(), len(printer.received())
+        until(lambda: len(printer.received()) > came + 200, "bytes again")
+        assert time.monotonic() - killed_s < BACK_S
+        writing.result(10)
+    until(lambda: data[-20:] in printer.received(), "its end")
+    return len(data) - printer.received().index(data[-20:], before) + before - 20
+
+
+def test_the_whole_pass_through_is_killed_during_a_job(beside: Beside, seen: Seen) -> None:
+    printer = beside()
+    with printer.open_tty() as till, ThreadPoolExecutor(1) as writer:
+        writing = writer.submit(till.write, job(1, 12_000))
+        until(lambda: len(printer.received()) > 3000, "the job to have begun")
+        printer.kill("pass-through")
+        killed_s = time.monotonic()
+        time.sleep(0.1)  # as the unit has it
+        printer.start()
+        with pytest.raises(OSError, match=r"Input/output|returned no data|write failed"):
+            _go_on(till, writing)
+    with printer.open_tty() as till:
+        till.write(ASK)
+        assert till.read(1) == FINE
+        assert time.monotonic() - killed_s < BACK_S
+    wait_told(seen, 1)
+    assert restarts_told(seen)[0].startswith("receipt: ")
+    _sell_and_see(printer, seen)
+    assert not seen.faults("receipt/pass_through_down")
+
+
+def _go_on(till: serial.Serial, writing: Future[int | None]) -> None:
+    """As a till whose line has broken: it hears of it, sooner or later."""
+    writing.result(10)
+    for _ in range(3):
+        till.write(ASK)
+        till.read(1)
+
+
+def _sell_and_see(printer: SharedPrinter, seen: Seen) -> None:
+    """The next receipt is whole, and the agent is beside it again."""
+    before = len(printer.received())
+    with printer.open_tty() as till:
+        till.write(job(99) + ASK)
+        assert till.read(1) == FINE
+    until(lambda: job(99) + ASK in printer.received()[before:], "a whole receipt")
+    printer.tell("cover=open")
+    seen.wait_condition("cover_open", value=True, within_s=15)
+    printer.tell("cover=closed")
+    seen.wait_condition("cover_open", value=False)
+
+
+def test_the_pass_through_is_killed_while_tills_come_over_tcp(beside: Beside, seen: Seen) -> None:
+    printer = beside(door="tcp", till="tcp", hold=True, knobs=("rate=20000",))
+    with printer.connect() as till:
+        till.sendall(job(1, 12_000))
+        until(lambda: len(printer.received()) > 3000, "the job to have begun")
+        printer.kill("pass-through")
+        killed_s = time.monotonic()
+        time.sleep(0.1)
+        printer.start()
+        with contextlib.suppress(ConnectionError):
+            assert till.recv(1) == b"", "its connection ended"
+    with printer.connect() as till:
+        till.sendall(b"\x00" * 12_000 + ASK)  # whatever the picture lacked
+        assert till.recv(1) == FINE
+    assert time.monotonic() - killed_s < BACK_S + 12_000 / 20_000
+    wait_told(seen, 1)
+    assert not seen.faults("receipt/pass_through_down")
+
+
+@pytest.mark.soak
+def test_a_worker_that_is_stopped_during_a_job_is_replaced(beside: Beside, seen: Seen) -> None:
+    printer = beside()
+    with printer.open_tty() as till, ThreadPoolExecutor(1) as writer:
+        data = job(1, 12_000)
+        writing = writer.submit(till.write, data)
+        until(lambda: len(printer.received()) > 3000, "the job to have begun")
+        stopped = printer.worker()
+        stopped.suspend()
+        stopped_s = time.monotonic()
+        until(lambda: data[-20:] in printer.received(), "its end", within_s=15)
+        assert time.monotonic() - stopped_s < 8, "five seconds until it is taken for hung, and the rest"
+        writing.result(10)
+    wait_told(seen, 1)
+    _sell_and_see(printer, seen)
+
+
+# -- the printer, and the till ---------------------------------------------------------------------
+
+
+def test_paper_ends_in_a_job_and_the_till_waits_for_it(beside: Beside, seen: Seen) -> None:
+    """A long receipt without ESC @, which would end automatic status until the job is over."""
+    printer = beside()
+    long = job(1, 16_000)[2:] + job(2, 8_000)[2:]
+    until(lambda: bool(printer.tell()["automatic_status"]), "automatic status to be on")
+    with printer.open_tty() as till, ThreadPoolExecutor(1) as writer:
+        writing = writer.submit(till.write, long)
+        until(lambda: len(printer.received()) > 3000, "the job to have begun")
+        printer.tell("paper=end")
+        seen.wait_condition("paper_end", value=True, within_s=VIEW_S)
+        assert not printer.received().endswith(long[-20:]), "the printer takes no more"
+        printer.tell("paper=ok")
+        writing.result(10)
+        seen.wait_condition("paper_end", value=False, within_s=VIEW_S)
+    until(lambda: long in printer.received(), "all of it, with nothing in between")
+
+
+def test_the_printer_is_unplugged_and_back_during_a_job(beside: Beside, seen: Seen) -> None:
+    """What was in the cable and in the printer is lost, as it would be without us; the till's tty goes on."""
+    printer = beside(door="tcp", hold=True, knobs=("rate=200000",))
+    data = job(1, 400_000)
+    with printer.open_tty() as till, ThreadPoolExecutor(1) as writer:
+        writing = writer.submit(till.write, data)
+        until(lambda: len(printer.received()) > 3000, "the job to have begun")
+        printer.tell("fault=unplug")
+        seen.wait_fault("receipt/unreachable", "raised", within_s=15)
+        printer.tell("fault=none")
+        until(lambda: data[-20:] in printer.received(), "its end", within_s=15)
+        writing.result(10)
+        seen.wait_condition("unreachable", value=False, within_s=15)
+    assert not restarts_told(seen)
+    _sell_and_see(printer, seen)
+
+
+def test_a_till_that_is_killed_in_a_picture(beside: Beside, seen: Seen) -> None:
+    """The printer waits for the rest of it, as it would without us. The agent waits, then looks after it."""
+    printer = beside()
+    half = job(1, 3000)[:1500]
+    program = "import sys,time; f=open(sys.argv[1],'wb',0); f.write(sys.stdin.buffer.read()); time.sleep(60)"
+    with subprocess.Popen([sys.executable, "-c", program, str(printer.tty)], stdin=subprocess.PIPE) as till:
+        assert till.stdin is not None
+        till.stdin.write(half)
+        till.stdin.close()
+        until(lambda: half in printer.received(), "half a picture")
+        time.sleep(1)
+        till.kill()
+    assert printer.received().endswith(half), "the agent asks nothing inside of a command"
+    printer.tell("cover=open")
+    seen.wait_condition("cover_open", value=True, within_s=15)
+    printer.tell("cover=closed")
+    seen.wait_condition("cover_open", value=False)
+    _sell_and_see(printer, seen)
+
+
+def test_two_tills_at_one_port_print_one_after_the_other(beside: Beside) -> None:
+    printer = beside(door="tcp", till="tcp", knobs=("rate=100000",))
+
+    def sell(number: int) -> None:
+        for turn in range(4):
+            with printer.connect() as till:
+                till.sendall(job(10 * number + turn, 3000) + ASK)
+                till.settimeout(15)
+                assert till.recv(1) == FINE
+                till.shutdown(socket.SHUT_WR)
+                assert till.recv(1) == b""
+
+    with ThreadPoolExecutor(2) as tills:
+        for done in [tills.submit(sell, number) for number in (1, 2)]:
+            done.result(30)
+    order = sorted(
+        (job(10 * number + turn, 3000) + ASK for number in (1, 2) for turn in range(4)),
+        key=lambda one: printer.received().find(one),
+    )
+    starts = [sum(map(len, order[:n])) for n in range(len(order))]
+    hold_against(printer.received(), b"".join(order), starts)
+
+
+def test_a_till_over_tcp_that_reads_nothing(beside: Beside) -> None:
+    printer = beside(door="tcp", till="tcp")
+    data = b"\x1dIC" * 20_000 + job(1)
+    with printer.connect() as till:
+        till.settimeout(20)
+        till.sendall(data)
+        until(lambda: data in printer.received(), "all of it", within_s=20)
+    with printer.connect() as till:
+        till.sendall(ASK)
+        assert till.recv(100) == FINE
