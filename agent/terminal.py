@@ -32,6 +32,7 @@ from agent.watch.worker import STUCK
 from drivers.api import Clock, Json, Observation
 
 HEALTH = "health"
+DEVICE_REFRESH = 4  #: health refreshes for one of an unchanged device, which is larger: data is metered
 AGENT = "agent"  #: the agent itself, as the device of its own faults
 
 
@@ -159,8 +160,9 @@ class Terminal:
         if now_s >= self._metric_due_s:
             self._metric_due_s = now_s + self._config.agent.metric_s
             self._publish_metric()
+        device_refresh_s = DEVICE_REFRESH * self._config.agent.health_refresh_s
         for device, watched in self._devices.items():
-            if watched.last and now_s >= watched.published_at_s + self._config.agent.health_refresh_s:
+            if watched.last and now_s >= watched.published_at_s + device_refresh_s:
                 self._publish_report(device, watched, self._report(device, watched, watched.last))
 
     def next_due_s(self) -> float:

@@ -9,6 +9,7 @@ import pytest
 from agent.diagnosis.opening import OPENING_GRACE_S
 from agent.diagnosis.sale import SaleWord
 from agent.messages import rfc3339
+from agent.terminal import DEVICE_REFRESH
 from agent.watch.worker import stuck_observation
 from tests.fast_forward import CONFIG, Forward
 from tests.harness import Bench
@@ -63,8 +64,8 @@ def test_no_health_before_every_device_had_an_observation_or_three_polls_passed(
 
 
 def test_health_and_device_are_refreshed_when_nothing_happens(forward: Forward) -> None:
-    forward.run(2 * CONFIG.agent.health_refresh_s)
-    assert len(forward.broker.on("health")) == 3
+    forward.run(2 * DEVICE_REFRESH * CONFIG.agent.health_refresh_s)
+    assert len(forward.broker.on("health")) == 1 + 2 * DEVICE_REFRESH
     refreshes = forward.broker.on("device/receipt")
     assert 3 <= len(refreshes) <= 5  # the first ones tell of identity and counters as they become known
     assert len({message["id"] for message in refreshes}) == len(refreshes)
