@@ -40,22 +40,23 @@ class SaleWord:
 
 @dataclass(slots=True)
 class _Heard:
-    """A source's latest word, and until when it keeps the state at yes."""
+    """A source's latest word: how long it holds, and until when it keeps the state at yes."""
 
     word: SaleWord
     said_s: float
-    ends_s: float  #: the word is nothing any more
+    ends_s: float
     yes_till_s: float
 
-    def proves_no(self) -> bool:
-        return self.word.sees == "whole" and not self.word.busy
+    def proves_no(self, now_s: float) -> bool:
+        return self.word.sees == "whole" and not self.word.busy and now_s < self.ends_s
 
 
 class SaleState:
     """Judges the words of all sources.
 
     - `yes` while any source says so. One that saw activity, and sees none any more, keeps it for
-      `quiet_s`; the till's own word ends at once, since it says both begin and end.
+      `quiet_s`, also if it is lost meanwhile; the till's own word ends at once, since it says both
+      begin and end.
     - `no` only if a source that sees the whole of a sale says so and none says yes; in the first
       `quiet_s` after the start only the till's. In a maintenance window: if none says yes.
     - else `unknown`. What is withdrawn, or older than it lasts, proves nothing.
@@ -82,11 +83,12 @@ class SaleState:
         """A source says something."""
         now_s = self._clock.monotonic_s()
         before = self._living(now_s).pop(word.source, None)
-        if word.busy is None:
-            self._heard.pop(word.source, None)
+        if word.busy is None and before is None:
             return
-        ends_s = math.inf if word.lasts_s is None else now_s + word.lasts_s
-        self._heard[word.source] = _Heard(word, now_s, ends_s, self._yes_till_s(word, before, now_s))
+        lasts_s = math.inf if word.lasts_s is None else word.lasts_s
+        ends_s = now_s if word.busy is None else now_s + lasts_s
+        yes_till_s = self._yes_till_s(word, before, now_s, ends_s)
+        self._heard[word.source] = _Heard(word, now_s, ends_s, yes_till_s)
 
     def state(self) -> Sale:
         """At this moment."""
@@ -95,7 +97,7 @@ class SaleState:
         if any(now_s < heard.yes_till_s for heard in living):
             return "yes"
         trusted = now_s >= self._trusted_s
-        if any(heard.proves_no() and (trusted or _is_till(heard.word.source)) for heard in living):
+        if any(heard.proves_no(now_s) and (trusted or _is_till(heard.word.source)) for heard in living):
             return "no"
         return "no" if trusted and self._in_window() else "unknown"
 
@@ -120,20 +122,25 @@ class SaleState:
         return [*said, (MAINTENANCE, "no", 0.0)] if self._in_window() else said
 
     def _living(self, now_s: float) -> dict[str, _Heard]:
-        """The words that still hold; those that do not are forgotten."""
-        self._heard = {source: heard for source, heard in self._heard.items() if now_s < heard.ends_s}
+        """The words that still count; those that do not are forgotten."""
+        self._heard = {
+            source: heard
+            for source, heard in self._heard.items()
+            if now_s < max(heard.ends_s, heard.yes_till_s)
+        }
         return self._heard
 
-    def _yes_till_s(self, word: SaleWord, before: _Heard | None, now_s: float) -> float:
-        if word.busy:
-            return math.inf
+    def _yes_till_s(self, word: SaleWord, before: _Heard | None, now_s: float, ends_s: float) -> float:
         if _is_till(word.source):
-            return now_s
+            return ends_s if word.busy else now_s
+        if word.busy:
+            return ends_s + self._quiet_s
         if word.at_s is not None:
             return word.at_s + self._quiet_s
         if before is None:
             return now_s  # it saw nothing yet
-        return now_s + self._quiet_s if before.word.busy else before.yes_till_s
+        saw = before.word.busy and now_s < before.ends_s
+        return now_s + self._quiet_s if saw else before.yes_till_s
 
     def _in_window(self) -> bool:
         window = self._maintenance

@@ -95,17 +95,47 @@ def test_print_data_says_yes_and_proves_no_no() -> None:
     assert counter.says("till", False) == "yes", "it is printing yet"
 
 
-@pytest.mark.parametrize("source", ["till", "input"])
-def test_a_word_that_is_withdrawn_or_too_old_proves_nothing(source: str) -> None:
+def test_a_tills_word_that_is_withdrawn_or_too_old_proves_nothing() -> None:
     counter = Counter()
-    counter.says(source, True)
-    assert counter.says(source, None) == "unknown"
-    assert counter.says(source, None) == "unknown"
-    counter.says(source, True, lasts_s=900)
+    counter.says("till", True)
+    assert counter.says("till", None) == "unknown"
+    assert counter.says("till", None) == "unknown"
+    counter.says("till", True, lasts_s=900)
     assert counter.passes(899) == "yes"
     assert counter.sale.next_due_s() == counter.clock.monotonic_s() + 1
     assert counter.passes(1) == "unknown"
     assert counter.sale.why() == []
+
+
+@pytest.mark.parametrize("others", ["no", "unknown"])
+@pytest.mark.parametrize("source", ["input", "device/receipt"])
+def test_activity_counts_for_quiet_s_also_if_its_source_is_lost_just_then(source: str, others: str) -> None:
+    counter = Counter()
+    if others == "no":
+        counter.says("till/2", False)
+    counter.says(source, True)
+    counter.clock.advance(60)
+    assert counter.says(source, None) == "yes"
+    counter.clock.advance(QUIET_S / 2)
+    assert counter.says(source, None) == "yes"
+    assert counter.sale.next_due_s() == counter.clock.monotonic_s() + QUIET_S / 2
+    assert counter.passes(QUIET_S / 2) == others
+    counter.says(source, True, lasts_s=60)
+    assert counter.passes(60 + QUIET_S - 1) == "yes", "a word that ran out was true till then"
+    assert counter.passes(1) == others
+    counter.says(source, False, lasts_s=20, at_s=counter.clock.monotonic_s() - 10)
+    assert counter.passes(QUIET_S - 11) == "yes"
+    assert counter.says(source, None) == "yes"
+    assert counter.passes(1) == others
+    assert source not in [name for name, _, _ in counter.sale.why()]
+
+
+def test_a_source_that_is_lost_says_no_no_any_more() -> None:
+    counter = Counter()
+    counter.says("input", True)
+    counter.says("input", False)
+    counter.says("input", None)
+    assert counter.passes(QUIET_S) == "unknown"
 
 
 def test_an_input_counter_alone_says_no_only_after_the_first_quiet_minutes() -> None:
