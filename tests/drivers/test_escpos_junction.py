@@ -670,3 +670,41 @@ def test_the_splitter_takes_any_bytes_and_loses_none(stream: bytes) -> None:
 def test_the_printers_bytes_are_told_apart(said: str, pieces: list[tuple[Form, str]]) -> None:
     expected = [Piece(form, bytes.fromhex(raw)) for form, raw in pieces]
     assert Splitter().feed(bytes.fromhex(said)) == expected
+
+
+# -- what has not left yet ---------------------------------------------------------------------------
+
+SLOW = 1 / 960
+LOW, FINE_2 = b"\x1a", b"\x12"
+
+
+def test_the_till_s_answer_comes_when_its_question_has_left_over_a_slow_line() -> None:
+    scene = Scene(Junction(byte_s=SLOW)).proves(EOT2)
+    scene.after(2).till(b"x" * 2000 + b"\n" + CUT + EOT1)
+    leaves_s = 2007 * SLOW
+    scene.after(leaves_s + 0.001).ask(EOT2).says(LOW).after(HOLD_S).says(FINE_2)
+    assert scene.mail()[0] == LOW, "what the till gets is what its own question brought"
+
+
+def test_nothing_is_asked_while_bytes_wait_before_the_line(scene: Scene) -> None:
+    """Flow control, or a network that takes nothing: the question would stand behind the till's bytes."""
+    scene.proves(EOT1).till(b"text\n" + CUT + EOT2)
+    for _ in range(100):
+        scene.junction.not_left(11, scene.now_s)
+        scene.after(0.04).ask(EOT1)
+        assert scene.busy()
+    assert scene.sent() == b"text\n" + CUT + EOT2
+    scene.after(ASK_LIVES_S).ask(EOT1).says(LOW)
+    assert scene.mail() == (LOW, b""), "the till's question has left only now"
+
+
+def test_one_question_waits_before_the_line_and_its_answer_is_the_agent_s(scene: Scene) -> None:
+    scene.proves(EOT1).ask(EOT1)
+    for _ in range(100):
+        scene.junction.not_left(3, scene.now_s)
+        scene.after(0.04).ask(EOT1)
+        assert not scene.busy(), "no job of the till's is in the way: silence may be judged"
+    assert scene.sent() == EOT1, "one, not one for each poll"
+    scene.junction.not_left(0, scene.now_s)
+    scene.after(0.2).says(FINE_2)
+    assert scene.mail() == (b"", FINE_2)

@@ -45,7 +45,8 @@ class Claim:
 
     owner: Owner
     question: Question
-    sent_s: float
+    sent_s: float  #: when it left
+    at: int = 0  #: where it ends, in all bytes that were written to the printer
     gone: bool = False  #: whoever asked does not wait any more
     shaky: bool = False  #: an answer came that may have been this one's
     spent_s: float | None = None  #: when the till's equal question took its answer
@@ -84,18 +85,26 @@ class Claims:
         self._in_vain: OrderedDict[bytes, int] = OrderedDict()
         self._any_until_s = self._any_last_s = -math.inf
 
-    def add(self, owner: Owner, question: Question, now_s: float, *, gone: bool = False) -> None:
+    def add(
+        self, owner: Owner, question: Question, sent_s: float, *, at: int = 0, gone: bool = False
+    ) -> None:
         """It was written to the printer. `gone`: whoever asked is not there any more."""
         if owner is Owner.TILL:
             if self._in_vain.get(question.key, 0) >= IN_VAIN:
                 return
             if question.answer.kind is Kind.ANY:
-                self._any_until_s, self._any_last_s = now_s + TILL_WAITS_S, now_s + _TILL_LAST_S[False]
+                self._any_until_s, self._any_last_s = sent_s + TILL_WAITS_S, sent_s + _TILL_LAST_S[False]
         elif question.answer.kind is Kind.PROCESS:
             ids = [c for c in self._claims if c.kind is Kind.PROCESS and c.owner is Owner.AGENT]
             if len(ids) >= PROCESS_IDS:
                 self._claims.remove(ids[0])
-        self._claims.append(Claim(owner, question, now_s, gone))
+        self._claims.append(Claim(owner, question, sent_s, at, gone))
+
+    def not_left(self, left: int, until_s: float) -> None:
+        """Of all bytes written, only the first `left` ones have left; no other will before `until_s`."""
+        for claim in self._claims:
+            if claim.at > left:
+                claim.sent_s = max(claim.sent_s, until_s)
 
     def heard(self, now_s: float) -> bool:
         """Something came. True while the till awaits an answer of unknown form: all is for it then."""

@@ -38,6 +38,7 @@ ENDED_S = 0.05  #: of quiet after a cut, or after the till has gone
 QUIET_S = 0.5  #: of quiet at a border, where no cut ended the job
 GIVEN_UP_S = 2.0  #: of quiet after the till has gone inside a command, or where nobody knows
 DOUBT_S = 10.0  #: likewise, with a till that holds on
+LEAVES_S = 0.05  #: what waits before the line is looked at again after that
 FRAME_S = 0.05  #: an unfinished answer is passed on after that, or after FRAME_BYTES on a slow line
 FRAME_BYTES = 8
 
@@ -84,6 +85,7 @@ class Junction:
         self._gone_before = 0  # position in the stream: what stands before it is of a till that has gone
         self._last_s = -math.inf  # the till's last byte, from it or to the printer
         self._line_free_s = -math.inf
+        self._written = 0  # bytes, of both
 
     # -- the till ----------------------------------------------------------------------------------
 
@@ -174,6 +176,7 @@ class Junction:
         if count <= 0:
             return
         self._line_free_s = max(self._line_free_s, now_s) + count * self._byte_s
+        self._written += count
         if self._peeked is not None:
             self._writing = self._peeked, self._peeked.request
             if self._peeked in self._asks:
@@ -190,7 +193,17 @@ class Junction:
         self._last_s = now_s
         written = self._stream.position - len(self._waiting)
         while self._ahead and self._ahead[0].end <= written:
-            self._passed(self._ahead.popleft(), now_s)
+            sight = self._ahead.popleft()
+            self._passed(sight, now_s, written - sight.end)
+
+    def not_left(self, count: int, now_s: float) -> None:
+        """So many of the bytes written still wait before the line: flow control, or a network.
+
+        Nothing is asked behind them, and the answer to what is asked in them comes that much later.
+        """
+        if count > 0:
+            self._line_free_s = max(self._line_free_s, now_s + LEAVES_S)
+            self._claims.not_left(self._written - count, self._line_free_s)
 
     def from_printer(self, data: bytes, now_s: float) -> None:
         """The printer said this."""
@@ -313,7 +326,7 @@ class Junction:
         if ask.lives_s == math.inf:
             self._automatic.sent(now_s)
         if ask.question is not None:
-            self._claims.add(Owner.AGENT, ask.question, now_s)
+            self._claims.add(Owner.AGENT, ask.question, max(now_s, self._line_free_s), at=self._written)
         if ask.initialises:
             self._automatic.initialised()
 
@@ -330,11 +343,13 @@ class Junction:
                 return max(0, sight.begin - (self._stream.position - len(self._waiting)))
         return len(self._waiting)
 
-    def _passed(self, sight: Sight, now_s: float) -> None:
-        """The printer gets to see this now."""
+    def _passed(self, sight: Sight, now_s: float, behind: int) -> None:
+        """The printer gets to see this; `behind` it so many more bytes of the till's were written."""
         match sight:
             case Question():
-                self._claims.add(Owner.TILL, sight, now_s, gone=sight.end <= self._gone_before)
+                leaves_s = max(now_s, self._line_free_s - behind * self._byte_s)
+                gone = sight.end <= self._gone_before
+                self._claims.add(Owner.TILL, sight, leaves_s, at=self._written - behind, gone=gone)
             case Automatic():
                 self._automatic.till_sets(sight.n, now_s)
             case Initialise():
