@@ -120,7 +120,7 @@ class Daemon:
             config.agent.runtime_dir / SOCKET_NAME,
             {"status": self._status, "selftest": desk.answer},
         )
-        self._till = TillDoors(config, self._clock, self._terminal, self._post)
+        self._till = TillDoors(config, self._clock, self._terminal, self._post, self._boot)
 
     # -- life ----------------------------------------------------------------------------------------
 
@@ -333,9 +333,7 @@ def make_driver(
     if looked_at:
         return passive.make(setup, device.link, device.look)
     if device.access == "shared":
-        return shared.make(
-            setup, registry.spec(device.driver), till_dir / f"{device.id}.sock", device.link
-        )
+        return shared.make(setup, registry.spec(device.driver), till_dir / f"{device.id}.sock", device.link)
     return registry.spec(device.driver).make(setup)
 
 

@@ -137,7 +137,7 @@ RULES = (
         ("socket", "select", "selectors", "threading", "time", "os"),
         but=tuple(
             f"agent/till/{edge}.py"
-            for edge in ("door", "doors", "http_door", "idle", "keeper", "latest", "notify", "stream")
+            for edge in ("door", "doors", "http_door", "idle", "keeper", "kept", "latest", "notify", "stream")
         ),
     ),
     Rule("threads, not asyncio", "*", ("asyncio",), but=("agent/cli/demo*.py",)),

@@ -14,6 +14,7 @@ from agent.control import short_address
 FOLDER = "till"
 NOTIFY_NAME = "notify"
 STATE_NAME = "state"
+WORDS_NAME = "words"
 
 View = Mapping[str, Any] | None
 """`Terminal.view()`; None if the judging thread did not answer in time."""

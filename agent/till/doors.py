@@ -2,6 +2,7 @@
 
 <runtime>/till/notify   datagrams: a sale is in progress, or none is
 <runtime>/till/state    a line of JSON: how the printers are
+<runtime>/till/words    no door: which sales go on over a restart of the agent
 [till] http             both, for tills that run in a browser
 [sale] display          no door, but a look: when was the last input?
 """
@@ -17,8 +18,19 @@ from agent.config import Config
 from agent.diagnosis.sale import SaleWord
 from agent.terminal import AGENT
 from agent.till import shown
-from agent.till.door import FOLDER, NOTIFY_NAME, STATE_NAME, Door, View, Wants, bind_local, unbind_local
+from agent.till.door import (
+    FOLDER,
+    NOTIFY_NAME,
+    STATE_NAME,
+    WORDS_NAME,
+    Door,
+    View,
+    Wants,
+    bind_local,
+    unbind_local,
+)
 from agent.till.keeper import Keeper
+from agent.till.kept import KeptWords
 from agent.till.latest import Latest, Post
 from agent.till.notify import NotifyDoor
 from agent.till.speakers import Speakers
@@ -41,14 +53,15 @@ class Judge(Protocol):
 class TillDoors:
     """All that tells the terminal of a sale, and a till of the terminal; owner of the threads for it."""
 
-    def __init__(self, config: Config, clock: Clock, terminal: Judge, post: Post) -> None:
+    def __init__(self, config: Config, clock: Clock, terminal: Judge, post: Post, boot: str) -> None:
         self._terminal = terminal
         self._post = post
         words = Latest(post, terminal.tell_sale, clock)
-        speakers = Speakers(words.tell, clock)
-        state = config.agent.runtime_dir / FOLDER / STATE_NAME
+        folder = config.agent.runtime_dir / FOLDER
+        speakers = self._speakers = Speakers(words.tell, clock, KeptWords(folder / WORDS_NAME, boot))
+        state = folder / STATE_NAME
         doors: list[Door] = [
-            NotifyDoor(config.agent.runtime_dir / FOLDER / NOTIFY_NAME, speakers, clock),
+            NotifyDoor(folder / NOTIFY_NAME, speakers, clock),
             StreamDoor(
                 str(state),
                 lambda: bind_local(state, socket.SOCK_STREAM),
@@ -70,6 +83,7 @@ class TillDoors:
             self._idle = IdleWatch(config.sale.display, clock, words.tell)
 
     def start(self) -> None:
+        self._speakers.restore()
         self._keeper.start()
         if self._idle:
             self._idle.start()

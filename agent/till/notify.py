@@ -81,7 +81,8 @@ class NotifyDoor:
     def next_due_s(self) -> float | None:
         return self._rests_till_s if self._rests_till_s > self._clock.monotonic_s() else None
 
-    def advance(self) -> None: ...
+    def advance(self) -> None:
+        self._speakers.keep()
 
     def _hear(self, bound: socket.socket) -> None:
         for _ in range(AT_ONCE_MOST):

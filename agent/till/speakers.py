@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Protocol
 
-from agent.diagnosis.sale import SaleWord
-from agent.till.words import LASTS_S, Said
+from agent.diagnosis.sale import TILL, SaleWord
+from agent.till.words import LASTS_MOST_S, LASTS_S, Said
 from drivers.api import Clock
 
 SOURCES_MOST = 32
@@ -16,18 +17,27 @@ SOURCES_EACH_MOST = 8  #: of one speaker, so that none takes the others' places
 log = logging.getLogger("tillwatch.till")
 
 
+class Kept(Protocol):
+    """`agent.till.kept.KeptWords`: source -> when its yes runs out."""
+
+    def read(self) -> Mapping[str, float]: ...
+    def write(self, ends_s: Mapping[str, float]) -> None: ...
+
+
 @dataclass(slots=True)
 class _Voice:
     speaker: str
+    busy: bool
     ends_s: float
 
 
 class Speakers:
     """Turns what was said into words on the sale. One thread owns it."""
 
-    def __init__(self, tell: Callable[[SaleWord], None], clock: Clock) -> None:
+    def __init__(self, tell: Callable[[SaleWord], None], clock: Clock, kept: Kept) -> None:
         self._tell = tell
         self._clock = clock
+        self._kept = kept
         self._voices: dict[str, _Voice] = {}
         self._greeted: set[str] = set()
 
@@ -36,12 +46,12 @@ class Speakers:
 
         `speaker` is a user's number or `http`; `lasts_s` counts where the word does not say how long.
         """
-        source = "/".join(filter(None, ("till", speaker, said.name)))
+        source = "/".join(filter(None, (TILL, speaker, said.name)))
         now_s = self._clock.monotonic_s()
         if source not in self._voices and not self._place_for(speaker, now_s):
             return None
         lasts_s = said.lasts_s or lasts_s
-        self._voices[source] = _Voice(speaker, now_s + lasts_s)
+        self._voices[source] = _Voice(speaker, said.busy, now_s + lasts_s)
         self._greet(source)
         self._tell(SaleWord(source, busy=said.busy, sees="whole", lasts_s=lasts_s))
         return source
@@ -50,6 +60,22 @@ class Speakers:
         """Who said it is gone, so it counts no more."""
         if self._voices.pop(source, None):
             self._tell(SaleWord(source, busy=None, sees="whole", lasts_s=None))
+
+    def restore(self) -> None:
+        """Go on with the sales that were in progress when the agent ended. Before anybody is heard."""
+        now_s = self._clock.monotonic_s()
+        for source, ends_s in list(self._kept.read().items())[:SOURCES_MOST]:
+            till, _, speaker = source.partition("/")
+            lasts_s = ends_s - now_s
+            if till == TILL and speaker and 0 < lasts_s <= LASTS_MOST_S:
+                self._voices[source] = _Voice(speaker.partition("/")[0], busy=True, ends_s=ends_s)
+                self._tell(SaleWord(source, busy=True, sees="whole", lasts_s=lasts_s))
+
+    def keep(self) -> None:
+        """Have what was said outlive us; to be called when something may have been."""
+        now_s = self._clock.monotonic_s()
+        sold = {source: each.ends_s for source, each in self._voices.items() if each.busy}
+        self._kept.write({source: ends_s for source, ends_s in sold.items() if ends_s > now_s})
 
     def _place_for(self, speaker: str, now_s: float) -> bool:
         self._voices = {source: voice for source, voice in self._voices.items() if voice.ends_s > now_s}

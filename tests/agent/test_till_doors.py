@@ -28,7 +28,7 @@ from agent.control import short_address
 from agent.diagnosis.sale import SaleWord
 from agent.till import http_door, keeper, notify, shown, stream
 from agent.till.doors import DOOR_FAILED, TillDoors
-from agent.till.words import LASTS_MOST_S, LASTS_S
+from agent.till.words import BUSY, LASTS_MOST_S, LASTS_S
 from drivers.api import Json, SystemClock
 from tests.agent.test_till_web import VIEW
 from tests.brokers import free_port
@@ -103,11 +103,12 @@ class Shop:
             agent=Agent(state_dir=folder, runtime_dir=folder, till_dir=folder / "till"),
             till=Till(http=f"{host}:{self.port}", origins=("https://till.example",)),
         )
-        self.doors = TillDoors(config, SystemClock(), judge, judge.post)
+        self.doors = TillDoors(config, SystemClock(), judge, judge.post, "a-boot")
 
     def open(self) -> None:
+        told = len(self.judge.faults)
         self.doors.start()
-        wait_for(lambda: bool(self.judge.faults), "the doors to be open")
+        wait_for(lambda: len(self.judge.faults) > told, "the doors to be open")
 
     def say(self, said: str) -> None:
         with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as till, short_address(self.notify) as address:
@@ -206,6 +207,26 @@ def test_a_till_that_dies_withdraws_its_word(shop: Shop, said: str, monkeypatch:
     till.kill()
     till.wait()
     assert [word.busy for word in shop.judge.wait(2)] == [said == "1", None]
+
+
+def test_a_sale_goes_on_over_a_restart(short_path: Path, judge: Judge) -> None:
+    before = Shop(short_path, judge)
+    before.open()
+    before.say(f"{BUSY}=1")
+    judge.wait(1)
+    before.doors.stop()
+    after = Shop(short_path, judge)
+    after.open()
+    restored = judge.wait(2)[1]
+    assert (restored.source, restored.busy) == (judge.words[0].source, True)
+    assert LASTS_S - 60 < (restored.lasts_s or 0) < LASTS_S
+    after.say(f"{BUSY}=0")
+    judge.wait(3)
+    after.doors.stop()
+    again = Shop(short_path, judge)
+    again.open()
+    again.doors.stop()
+    assert [word.busy for word in judge.words] == [True, True, False]
 
 
 def test_a_messenger_may_go(shop: Shop) -> None:

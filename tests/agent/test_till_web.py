@@ -8,6 +8,7 @@ import itertools
 import json
 from collections.abc import Mapping
 from email.message import Message
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,6 +18,7 @@ from hypothesis import strategies as st
 from agent.diagnosis.sale import SaleWord
 from agent.till import shown
 from agent.till.http_wire import BODY_BYTES, HEAD_BYTES, Refused, Request, RequestReader, Response
+from agent.till.kept import KeptWords
 from agent.till.speakers import SOURCES_EACH_MOST, Speakers
 from agent.till.web import Web, WebTalk
 from tests.clock import TurnedClock
@@ -60,7 +62,8 @@ class Till:
 
     def __init__(self, address: tuple[str, int] = ("127.0.0.1", 9180)) -> None:
         self.told: list[SaleWord] = []
-        self.web = Web(*address, [ORIGIN], Speakers(self.told.append, TurnedClock()))
+        kept = KeptWords(Path("/nowhere/words"), "a-boot")
+        self.web = Web(*address, [ORIGIN], Speakers(self.told.append, TurnedClock(), kept))
 
     def send(self, raw: bytes, view: Mapping[str, Any] | None = VIEW) -> tuple[int, Any, Message]:
         said = WebTalk(self.web).feed(raw)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,6 +13,7 @@ from hypothesis import strategies as st
 
 from agent.diagnosis.sale import SaleWord
 from agent.till.complaints import EACH_S, Complaints
+from agent.till.kept import KeptWords
 from agent.till.latest import LOST_S, Latest
 from agent.till.speakers import SOURCES_EACH_MOST, SOURCES_MOST, Speakers
 from agent.till.words import LASTS_MOST_S, LASTS_S, Said, Unclear, from_assignments, from_json
@@ -101,10 +103,13 @@ def test_anything_is_understood_or_refused(data: bytes) -> None:
 # -- who speaks --------------------------------------------------------------------------------------
 
 
+NOWHERE = KeptWords(Path("/nowhere/words"), "a-boot")
+
+
 def words_and_speakers() -> tuple[list[SaleWord], Speakers, TurnedClock]:
     told: list[SaleWord] = []
     clock = TurnedClock()
-    return told, Speakers(told.append, clock), clock
+    return told, Speakers(told.append, clock, NOWHERE), clock
 
 
 def test_a_word_names_its_source_and_how_long_it_lasts() -> None:
