@@ -23,7 +23,7 @@ from agent.till.words import LASTS_MOST_S, LASTS_S, WORD_BYTES, Said, Unclear, f
 from drivers.api import Clock
 
 MESSENGER_S = 2.0
-AT_ONCE_MOST = 64  #: datagrams; who sends more waits, so that a flood costs little
+AT_ONCE_MOST = 64  #: datagrams in REST_S; who sends more waits, so that a flood costs little
 REST_S = 0.1
 _CREDENTIALS = struct.Struct("3i")  # struct ucred: pid, uid, gid (unix(7))
 
@@ -47,6 +47,8 @@ class NotifyDoor:
         self._speakers = speakers
         self._clock = clock
         self._socket: socket.socket | None = None
+        self._may_hear = 0
+        self._may_again_s = float("-inf")
         self._rests_till_s = float("-inf")
         self._senders: dict[str, _Sender] = {}
         self._complaints = Complaints(f"{path}: what a till said was not understood", clock)
@@ -85,18 +87,22 @@ class NotifyDoor:
         self._speakers.keep()
 
     def _hear(self, bound: socket.socket) -> None:
-        for _ in range(AT_ONCE_MOST):
+        now_s = self._clock.monotonic_s()
+        if now_s >= self._may_again_s:
+            self._may_hear, self._may_again_s = AT_ONCE_MOST, now_s + REST_S
+        while self._may_hear:
             try:
                 data, extras, flags, _ = bound.recvmsg(
                     WORD_BYTES, socket.CMSG_SPACE(_CREDENTIALS.size), socket.MSG_CMSG_CLOEXEC
                 )
             except BlockingIOError:
                 return
+            self._may_hear -= 1
             try:
                 self._take(data, extras, whole=not flags & socket.MSG_TRUNC)
             except Unclear as unclear:
                 self._complaints.note(str(unclear))
-        self._rests_till_s = self._clock.monotonic_s() + REST_S
+        self._rests_till_s = self._may_again_s
 
     def _take(self, data: bytes, extras: list[tuple[int, int, bytes]], *, whole: bool) -> None:
         if not whole:
