@@ -21,7 +21,6 @@ from drivers.api import (
     Setup,
     Step,
 )
-from drivers.errors import ProtocolError, Refused
 from drivers.exchange import Exchange
 from drivers.passive.source import Source
 from drivers.passive.watched import WatchedSource
@@ -63,7 +62,7 @@ class PassiveDriver:
         for watched in self._sources:
             if self._woken.is_set() or deadline.expired():
                 break  # the next poll goes on with it
-            if watched.due():
+            if watched.due(in_doubt=watched in self._network and self._in_doubt()):
                 heard |= self._look(watched, deadline) and watched in self._network
         self._judge_network()
         return self._observe(heard)
@@ -117,12 +116,17 @@ class PassiveDriver:
 
     def _judge_network(self) -> None:
         """The host is there if anything of it says so; gone if all that used to answer is silent."""
-        if any(watched.answers or _proves_host(watched) for watched in self._network):
+        if any(watched.answers or watched.proves_host for watched in self._network):
             self._unreachable = False
             return
         used_to = [watched for watched in self._network if watched.answered_before]
         if used_to and all(watched.silent for watched in used_to):
-            self._unreachable = True if self._memory.get(ANSWERED_KEY) is True else None
+            gone = self._memory.get(ANSWERED_KEY) is True and all(watched.gone for watched in used_to)
+            self._unreachable = True if gone else None
+
+    def _in_doubt(self) -> bool:
+        """One that used to answer did not."""
+        return any(watched.answered_before and watched.missed for watched in self._network)
 
     # -- telling -----------------------------------------------------------------------------------
 
@@ -138,7 +142,7 @@ class PassiveDriver:
         if self._network:
             values[UNREACHABLE] = self._unreachable
         for watched in self._sources:
-            if watched.source.down is not None and watched.silent:
+            if watched.source.down is not None and watched.gone:
                 values[watched.source.down] = True
         if self._exchanges:
             values[IDENTITY_CHANGED] = _any(exchange.changed() for exchange in self._exchanges.values())
@@ -237,11 +241,6 @@ OWN_COUNTERS = (
     "ReceiptCharacterPrintedCount",
 )
 """Counters that the device keeps itself, over its life."""
-
-
-def _proves_host(watched: WatchedSource) -> bool:
-    """It said no, or nonsense; so somebody is there."""
-    return isinstance(watched.trouble, Refused | ProtocolError)
 
 
 def _any(values: Iterator[bool | None] | Sequence[bool | None]) -> bool | None:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
 from drivers.api import Deadline, Json, Power
+from drivers.errors import Absent, LinkError, LinkUnusable
 
 NETWORK_EACH_S = 10.0
 """A device on the network is asked no more often, whatever `poll_s` says: it has a till to serve."""
@@ -18,6 +19,18 @@ LOOK_S = 1.0  #: one look at one source takes no longer
 
 Whose = Literal["device", "kernel", "system"]
 """Who speaks: the device itself, the kernel of what it sees of it, another program of this machine."""
+
+
+class SaysNo(LinkError):
+    """Somebody answers, and will not tell; so it is there."""
+
+
+class Closed(SaysNo, LinkUnusable):
+    """Not to us."""
+
+
+class NoSuchPrinter(SaysNo, Absent):
+    hint = "`lpstat -e` lists the queues; correct the path or queue in `look`"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from drivers.api import Clock, Deadline, Memory
-from drivers.errors import LinkError, ProtocolError, TillwatchError
-from drivers.passive.source import Findings, Source
+from drivers.errors import LinkError, LinkLost, ProtocolError, Refused, TillwatchError, Unreachable
+from drivers.passive.source import Findings, SaysNo, Source
 
 LOOKS = 3  #: so many in a row in vain, and what was known of it is known no more
 NEVER_ANSWERED_EACH_S = 300.0  #: most sources of most devices are not there; those are asked seldom
@@ -23,7 +23,7 @@ class WatchedSource:
         self._clock = clock
         self._memory = memory
         self._key = ANSWERED + source.name
-        self._due_s = float("-inf")
+        self._looked_s = float("-inf")
         self._wait_s = source.each_s
 
     @property
@@ -40,8 +40,20 @@ class WatchedSource:
         """It used to answer, and has not three times in a row."""
         return self.answered_before and self.missed >= LOOKS
 
-    def due(self) -> bool:
-        return self._clock.monotonic_s() >= self._due_s
+    @property
+    def gone(self) -> bool:
+        """Silent because nobody is there, not because it says no or we cannot ask."""
+        return self.silent and isinstance(self.trouble, Unreachable | LinkLost)
+
+    @property
+    def proves_host(self) -> bool:
+        """It said no, or nonsense; so somebody is there."""
+        return isinstance(self.trouble, Refused | SaysNo | ProtocolError)
+
+    def due(self, *, in_doubt: bool = False) -> bool:
+        """`in_doubt`: others of the same host are silent, so that an old word of this one proves nothing."""
+        wait_s = min(self._wait_s, self.source.each_s) if in_doubt else self._wait_s
+        return self._clock.monotonic_s() >= self._looked_s + wait_s
 
     def look(self, deadline: Deadline) -> bool:
         """True if it told something. What it is in trouble with stays in `trouble`."""
@@ -59,7 +71,7 @@ class WatchedSource:
             self.at_wall_s = self._clock.wall_s()
             self._memory[self._key] = True
             self._wait_s = self.source.each_s
-        self._due_s = self._clock.monotonic_s() + self._wait_s
+        self._looked_s = self._clock.monotonic_s()
         return self.trouble is None
 
     def said(self) -> str:

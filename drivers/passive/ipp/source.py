@@ -10,7 +10,7 @@ from drivers.errors import Absent, LinkError, LinkUnusable, Refused, Unreachable
 from drivers.link.once import Host, Local, ask_stream
 from drivers.passive.ipp import http, meaning, wire
 from drivers.passive.ipp.consts import NOT_FOUND, OK_MOST, PORT, WANTED
-from drivers.passive.source import LOOK_S, NETWORK_EACH_S, Findings, Whose
+from drivers.passive.source import LOOK_S, NETWORK_EACH_S, Closed, Findings, NoSuchPrinter, Whose
 
 PATHS = ("/ipp/print", "/ipp/printer", "/ipp", "/")
 """Where printers have their service; the first is IPP Everywhere's."""
@@ -102,10 +102,6 @@ class CupsSource:
         return found
 
 
-class NoSuchPrinter(Absent):
-    hint = "`lpstat -e` lists the queues; correct the path or queue in `look`"
-
-
 class NoPrintService(Unreachable):
     """Nothing listens where CUPS does."""
 
@@ -118,15 +114,15 @@ def exchange(place: Host | Local, host: str, path: str, uri: str, deadline: Dead
     if answer.status in _HTTP_NOT_THERE:
         raise NoSuchPrinter(f"{place.name}{path}: there is no printer here (HTTP {answer.status})")
     if answer.status in _HTTP_CLOSED:
-        raise LinkUnusable(
+        raise Closed(
             f"{place.name}{path}: it wants a login or TLS (HTTP {answer.status})",
             hint="allow Get-Printer-Attributes without one, or take ipp out of `look`",
         )
     if answer.status != _HTTP_OK:
-        raise LinkUnusable(f"{place.name}{path}: HTTP status {answer.status}", hint="look at its web page")
+        raise Closed(f"{place.name}{path}: HTTP status {answer.status}", hint="look at its web page")
     said = wire.read(answer.body)
     if said.status == NOT_FOUND:
         raise NoSuchPrinter(f"{place.name}{path}: there is no such printer")
     if said.status > OK_MOST:
-        raise LinkUnusable(f"{place.name}{path}: IPP status {said.status:#06x}", hint="look at its web page")
+        raise Closed(f"{place.name}{path}: IPP status {said.status:#06x}", hint="look at its web page")
     return said

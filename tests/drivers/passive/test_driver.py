@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 import pytest
 
 from drivers.api import Deadline, Json, Memory, Observation, Occasion, Power, Setup
-from drivers.errors import LinkError, NoPermission, ProtocolError, Refused, Unreachable
+from drivers.errors import LinkError, LinkUnusable, NoPermission, ProtocolError, Refused, Unreachable
 from drivers.link.none import NoLink
 from drivers.passive.driver import PassiveDriver
-from drivers.passive.source import NETWORK_EACH_S, Findings, Whose
+from drivers.passive.source import NETWORK_EACH_S, Closed, Findings, NoSuchPrinter, Whose
 from drivers.passive.watched import NEVER_ANSWERED_EACH_S
 from tests.clock import TurnedClock
 from tests.harness import raised, values
@@ -105,7 +105,9 @@ def test_three_looks_in_vain_and_the_device_is_unreachable_till_it_answers() -> 
     assert (raised(seen), seen.power) == (set(), Power.ONLINE)
 
 
-@pytest.mark.parametrize("word", [Refused("no"), ProtocolError("nonsense"), WELL])
+@pytest.mark.parametrize(
+    "word", [Refused("no"), ProtocolError("nonsense"), NoSuchPrinter("no"), Closed("no"), WELL]
+)
 def test_whatever_proves_that_the_host_is_there_keeps_it_reachable(
     word: Findings | LinkError | ProtocolError,
 ) -> None:
@@ -115,6 +117,43 @@ def test_whatever_proves_that_the_host_is_there_keeps_it_reachable(
     seen = table.run(100)
     assert values(seen)["unreachable"] is False
     assert seen.facts["looked"] | {"ipp": ""} == {"snmp": "unreachable", "ipp": ""}  # type: ignore[operator]
+
+
+@pytest.mark.parametrize("word", [Closed("it wants a login (HTTP 401)"), NoSuchPrinter("no printer here")])
+def test_a_service_that_says_no_is_not_gone(word: LinkError) -> None:
+    ipp = Scripted("ipp")
+    queue = Scripted("cups:q", "system", ("print_service_down",), down="print_service_down")
+    table = Table((ipp, queue))
+    table.run(20)
+    ipp.says = queue.says = word
+    seen = table.run(60)
+    assert (raised(seen), values(seen)["unreachable"]) == (set(), False)
+    assert values(seen)["paper_end"] is None
+    assert seen.facts["looked"] == {"ipp": word.code, "cups:q": word.code}
+
+
+def test_our_own_trouble_is_none_of_the_devices() -> None:
+    snmp = Scripted()
+    table = Table((snmp,))
+    table.run(20)
+    snmp.says = LinkUnusable("the community's file cannot be read")
+    seen = table.run(60)
+    assert (raised(seen), values(seen)["unreachable"]) == (set(), None)
+    assert (seen.power, seen.facts["looked"]) == (Power.UNKNOWN, {"snmp": "link_unusable"})
+
+
+def test_a_port_that_was_refused_a_while_ago_proves_nothing_now() -> None:
+    ipp = Scripted("ipp", says=Refused("192.0.2.7:631: Connection refused"))
+    table = Table((Scripted(), ipp))
+    table.run(NEVER_ANSWERED_EACH_S)
+    for source in table.sources:
+        source.says = GONE
+    seen = table.run(4 * NETWORK_EACH_S)
+    assert (raised(seen), seen.power) == ({"unreachable"}, Power.OFF_OFFLINE)
+    assert set(seen.evidence["unreachable"]) == {"snmp"}
+    ipp.looks.clear()
+    table.run(NEVER_ANSWERED_EACH_S)
+    assert len(ipp.looks) <= NEVER_ANSWERED_EACH_S / NETWORK_EACH_S
 
 
 def test_the_device_is_believed_before_the_kernel_and_the_queue() -> None:
