@@ -57,7 +57,7 @@ class SharedPrinter:
         self.folder = folder
         self.config = folder / "tillwatch.toml"
         self.control = folder / "receipt.ctl"
-        self._transcript = folder / "transcript"
+        self.transcript = folder / "transcript"
         self._printed = folder / "printed"
         self._came, self._read_to = bytearray(), 0
         self.tty = folder / "till" / "receipt"
@@ -90,7 +90,7 @@ class SharedPrinter:
 
     def start_printer(self) -> None:
         arguments = ["serve", "escpos", "--at", self._door, "--control", str(self.control)]
-        arguments += ["--transcript", str(self._transcript), "--printed", str(self._printed)]
+        arguments += ["--transcript", str(self.transcript), "--printed", str(self._printed)]
         for knob in self._knobs:
             arguments += ["--set", knob]
         process = self._processes["printer"] = start("simulator.cli", *arguments)
@@ -158,8 +158,8 @@ class SharedPrinter:
 
     def received(self) -> bytes:
         """All that came in at the printer, to the byte."""
-        if self._transcript.exists():
-            with self._transcript.open("rb") as file:
+        if self.transcript.exists():
+            with self.transcript.open("rb") as file:
                 file.seek(self._read_to)
                 new = file.read().rpartition(b"\n")
             self._read_to += len(new[0]) + len(new[1])

@@ -37,11 +37,16 @@ class Books:
         """Bytes taken and not written yet."""
         return self._taken - junction.till_bytes
 
-    def keep(self, junction: Junction, now_s: float) -> None:
-        """All that the ledger tells, in an order that never tells too little of what may be lost."""
+    def keep(self, junction: Junction, now_s: float, at_door: int | None = None) -> None:
+        """All that the ledger tells, in an order that never tells too little of what may be lost.
+
+        `at_door`: so many bytes of the till's wait there, where the caller has looked.
+        """
         page, settings = self.page, junction.settings
         page[Slot.HOLDING] = self.holding(junction)
         page[Slot.TAKING] = 0
+        if at_door is not None:
+            page[Slot.WAITING] = at_door
         page[Slot.BUSY] = junction.busy(now_s)
         page[Slot.JOBS] = self._jobs_before + junction.jobs
         page[Slot.TILL_BYTES] = self._bytes_before + junction.till_bytes

@@ -254,7 +254,7 @@ class Lane:
             if count < len(data):
                 self._stuck = True
                 break
-        self._books.keep(self._junction, now_s)
+        self._books.keep(self._junction, now_s, self._till.waiting_bytes())
         for_till = self._junction.take_till()
         if for_till and self._till.came():
             self._till.write(for_till)

@@ -36,6 +36,7 @@ class Slot(enum.IntEnum):
     TILL_BYTES = enum.auto()
     TILL_SETTINGS = enum.auto()
     AGENT_SETTINGS = enum.auto()
+    WAITING = enum.auto()  #: bytes of the till's at its door, not taken yet; at least so many
 
 
 class Ledger:
@@ -63,23 +64,26 @@ class Ledger:
     def __setitem__(self, slot: Slot, number: int) -> None:
         self._numbers[slot] = number
 
-    def begin(self) -> bool:
-        """A worker is about to start; True if the one before broke off inside a job."""
+    def begin(self, *, door_lost: bool) -> bool:
+        """A worker is about to start; True if the one before broke off inside a job.
+
+        `door_lost`: what waited at the till's door went with it.
+        """
         broke_off, in_doubt = bool(self[Slot.RUNNING]), False
         if broke_off:
-            lost = self[Slot.HOLDING] + self[Slot.TAKING]
+            lost = self[Slot.HOLDING] + self[Slot.TAKING] + door_lost * self[Slot.WAITING]
             in_doubt = bool(self[Slot.BUSY] or lost)
             self[Slot.RESTARTS] += 1
             self[Slot.LOST_BYTES] += lost
         self[Slot.RUNNING] = 1
-        self[Slot.HOLDING] = self[Slot.TAKING] = 0
+        self[Slot.HOLDING] = self[Slot.TAKING] = self[Slot.WAITING] = 0
         self.beat()
         return in_doubt
 
     def end(self) -> None:
-        """The worker ends as it should; what it still held is lost all the same."""
-        self[Slot.LOST_BYTES] += self[Slot.HOLDING]
-        self[Slot.RUNNING] = self[Slot.HOLDING] = self[Slot.TAKING] = 0
+        """The worker ends as it should, and the doors with it; what it still held is lost all the same."""
+        self[Slot.LOST_BYTES] += self[Slot.HOLDING] + self[Slot.WAITING]
+        self[Slot.RUNNING] = self[Slot.HOLDING] = self[Slot.TAKING] = self[Slot.WAITING] = 0
 
     def beat(self) -> None:
         self[Slot.BEAT_NS] = time.monotonic_ns()

@@ -100,7 +100,11 @@ class Supervisor:
         self._start()
 
     def _start(self) -> None:
-        doubts = [place.ledger.begin() for place in self._places]
+        doubts = [
+            # A worker takes a TCP till's connection along; the tty is ours.
+            place.ledger.begin(door_lost=not self._worker or place.till.each_connects)
+            for place in self._places
+        ]
         self._started_s = time.monotonic()
         gc.freeze()  # what is there now stays shared between the two processes
         self._worker = os.fork()

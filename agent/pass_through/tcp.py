@@ -24,6 +24,7 @@ class TcpTill:
 
     edge = False
     each_connects = True
+    spent = False
 
     def __init__(self, at: TillTcp) -> None:
         self.connected = self.ended = False
@@ -92,6 +93,9 @@ class TcpTill:
             if reset:
                 peer.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET_ON_CLOSE)
             peer.close()
+
+    def renew(self) -> None:
+        """A port serves any number of tills."""
 
     def close(self) -> None:
         self.hang_up()

@@ -20,6 +20,7 @@ class Till(Protocol):
 
     connected: bool
     ended: bool  #: it wrote all that it will write: it hung up, or closed its half
+    spent: bool  #: no till can come any more until `renew`
     edge: bool  #: while not connected, `fileno` must be watched edge-triggered
     each_connects: bool  #: it connects for each job, so a connection's end is a job's end
 
@@ -49,6 +50,10 @@ class Till(Protocol):
 
     def hang_up(self, *, reset: bool = False) -> None:
         """Have done with this till. `reset`: as a device that broke off."""
+        ...
+
+    def renew(self) -> None:
+        """Make it usable again after a till that left it locked; between two workers."""
         ...
 
     def close(self) -> None: ...

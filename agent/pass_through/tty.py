@@ -37,18 +37,23 @@ class TtyTill:
 
     def __init__(self, at: TillTty, baud: int) -> None:
         """`baud`: how the line is set before any till has."""
+        self._at = at
+        self._baud = baud
         self._path = Path(at.path)
-        self.connected = self.ended = False
+        self.connected = self.ended = self.spent = False
         if not self._path.is_symlink() and self._path.exists():
             raise HeldByOther(
                 f"tty:{self._path}: a file stands there that is no link", hint="choose another path"
             )
+        self._open()
+
+    def _open(self) -> None:
         self._master, slave = os.openpty()
         try:
             self._node = os.ttyname(slave)
             tty.setraw(slave)
-            _set_speed(slave, baud)
-            _give(self._node, at)
+            _set_speed(slave, self._baud)
+            _give(self._node, self._at)
             os.set_blocking(self._master, False)
             self._link()
         except OSError as error:
@@ -68,14 +73,15 @@ class TtyTill:
 
     def came(self) -> bool:
         if not self.connected:
-            poll = select.poll()
-            poll.register(self._master, select.POLLIN)
-            # Hung up with something left in it: one came and went.
-            self.connected = not any(
-                event & select.POLLHUP and not event & select.POLLIN for _, event in poll.poll(0)
-            )
+            self.connected = not self._deserted()
             self.ended = False
         return self.connected
+
+    def _deserted(self) -> bool:
+        """Nobody has it open, and nothing is left in it: one may have come and gone."""
+        poll = select.poll()
+        poll.register(self._master, select.POLLIN)
+        return any(event & select.POLLHUP and not event & select.POLLIN for _, event in poll.poll(0))
 
     def waiting_bytes(self) -> int:
         return int(_WAITING.unpack(fcntl.ioctl(self._master, termios.FIONREAD, bytes(4)))[0])
@@ -111,9 +117,32 @@ class TtyTill:
     def hang_up(self, *, reset: bool = False) -> None:  # noqa: ARG002 - a line cannot be reset
         """The till has gone: what it has not read is not for the next one."""
         self.connected = self.ended = False
-        slave = os.open(self._node, os.O_RDWR | os.O_NOCTTY | os.O_NONBLOCK | os.O_CLOEXEC)
+        self.spent = not self._flush()
+
+    def renew(self) -> None:
+        """Another tty at the same path, where the last till locked this one and went. The supervisor's to do.
+
+        TIOCEXCL on a pty holds until its master is closed: a till that ends without taking it back could
+        never open it again, nor could we, who are not root.
+        """
+        if self._deserted() and not self._flush() and self._deserted():
+            old = self._master
+            self._open()
+            os.close(old)
+        self.spent = False
+
+    def _flush(self) -> bool:
+        """What the last till has not read is gone, and its lock; False if that locks us out, too."""
+        try:
+            slave = os.open(self._node, os.O_RDWR | os.O_NOCTTY | os.O_NONBLOCK | os.O_CLOEXEC)
+        except OSError as error:
+            if error.errno != errno.EBUSY:
+                raise
+            return False
+        fcntl.ioctl(slave, termios.TIOCNXCL)
         termios.tcflush(slave, termios.TCIFLUSH)
         os.close(slave)
+        return True
 
     def close(self) -> None:
         if self._path.is_symlink() and str(self._path.readlink()) == self._node:

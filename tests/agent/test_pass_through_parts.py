@@ -23,10 +23,10 @@ def page(tmp_path: Path) -> Iterator[Ledger]:
 
 
 def test_a_clean_end_is_no_restart_and_what_it_held_is_lost(page: Ledger) -> None:
-    assert page.begin() is False
+    assert page.begin(door_lost=False) is False
     page[Slot.HOLDING] = 5
     page.end()
-    assert page.begin() is False
+    assert page.begin(door_lost=False) is False
     assert (page[Slot.RESTARTS], page[Slot.LOST_BYTES], page[Slot.HOLDING]) == (0, 5, 0)
 
 
@@ -37,19 +37,30 @@ def test_a_clean_end_is_no_restart_and_what_it_held_is_lost(page: Ledger) -> Non
 def test_a_broken_off_worker_is_counted_with_what_it_held(
     page: Ledger, holding: int, taking: int, busy: int, *, doubt: bool
 ) -> None:
-    page.begin()
+    page.begin(door_lost=False)
     page[Slot.HOLDING], page[Slot.TAKING], page[Slot.BUSY] = holding, taking, busy
-    assert page.begin() is doubt
+    assert page.begin(door_lost=False) is doubt
     assert (page[Slot.RESTARTS], page[Slot.LOST_BYTES]) == (1, holding + taking)
+
+
+@pytest.mark.parametrize("door_lost", [False, True])
+def test_what_waited_at_a_door_is_lost_with_the_door(page: Ledger, *, door_lost: bool) -> None:
+    page.begin(door_lost=False)
+    page[Slot.WAITING] = 8
+    page.begin(door_lost=door_lost)
+    assert (page[Slot.LOST_BYTES], page[Slot.WAITING]) == (8 * door_lost, 0)
+    page[Slot.WAITING] = 5
+    page.end()
+    assert page[Slot.LOST_BYTES] == 8 * door_lost + 5
 
 
 def test_the_ledger_outlives_the_process(tmp_path: Path) -> None:
     first = Ledger(tmp_path / "l")
-    first.begin()
+    first.begin(door_lost=False)
     first[Slot.HOLDING] = 7
     first.close()
     second = Ledger(tmp_path / "l")
-    second.begin()
+    second.begin(door_lost=False)
     assert (second[Slot.RESTARTS], second[Slot.LOST_BYTES]) == (1, 7)
     second.close()
 

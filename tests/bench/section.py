@@ -22,6 +22,9 @@ class Size:
     grouped_commits: int = 5_000
     drained_rows: int = 5_000
     starts: int = 5
+    passed_probes: int = 300
+    passed_jobs: int = 100
+    passed_s: float = 3.0
 
 
 FULL = Size()
@@ -34,6 +37,9 @@ QUICK = Size(
     grouped_commits=200,
     drained_rows=200,
     starts=1,
+    passed_probes=5,
+    passed_jobs=3,
+    passed_s=0.2,
 )
 
 
