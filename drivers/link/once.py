@@ -21,6 +21,7 @@ READ_BYTES = 16384
 
 _REFUSALS: dict[int, type[LinkError]] = {
     errno.ECONNREFUSED: Refused,
+    errno.ECONNRESET: Refused,  # a port that speaks TLS only does so; it is there
     errno.ENOENT: Absent,
     errno.EACCES: NoPermission,
     errno.EPERM: NoPermission,
@@ -38,7 +39,7 @@ class Host:
         error: LinkError = Unreachable(f"{self.name}: no address")
         for family, kind, protocol, _, place in self._resolver.places(deadline):
             try:
-                return _connect(socket.socket(family, kind, protocol), place, self.name, deadline)
+                return _connect((family, kind, protocol), place, self.name, deadline)
             except LinkError as wrong:
                 error = wrong
         raise error
@@ -51,8 +52,7 @@ class Local:
         self.name = path
 
     def connected(self, deadline: Deadline) -> socket.socket:
-        made = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        return _connect(made, self.name, self.name, deadline)
+        return _connect((socket.AF_UNIX, socket.SOCK_STREAM, 0), self.name, self.name, deadline)
 
 
 def ask_datagram(
@@ -107,7 +107,11 @@ def ask_stream(
     raise Unreachable(f"{place.name}: no whole answer in time")
 
 
-def _connect(made: socket.socket, place: Any, name: str, deadline: Deadline) -> socket.socket:
+def _connect(how: tuple[int, int, int], place: Any, name: str, deadline: Deadline) -> socket.socket:
+    try:
+        made = socket.socket(*how)  # refused for an IPv6 address where the kernel has none
+    except OSError as error:
+        raise _error(error, name, Unreachable) from error
     try:
         made.setblocking(False)
         code = made.connect_ex(place)

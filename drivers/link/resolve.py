@@ -26,7 +26,7 @@ class Resolver:
 
     def places(self, deadline: Deadline) -> Places:
         """Where it can be reached; raises Unreachable. A number needs no resolver and no thread."""
-        with contextlib.suppress(socket.gaierror):
+        with contextlib.suppress(socket.gaierror, UnicodeError):
             return socket.getaddrinfo(self._host, self._port, type=self._kind, flags=socket.AI_NUMERICHOST)
         if self._thread is not None and self._thread.is_alive():  # there is only one
             raise self._unreachable("the name is still being resolved")
@@ -38,7 +38,7 @@ class Resolver:
         except queue.Empty:
             raise self._unreachable("the name was not resolved in time") from None
         if isinstance(answer, OSError):
-            raise self._unreachable(f"the name cannot be resolved: {answer.strerror}") from answer
+            raise self._unreachable(f"the name cannot be resolved: {answer.strerror or answer}") from answer
         return answer
 
     def _look_up(self, found: queue.SimpleQueue[Places | OSError]) -> None:
@@ -46,6 +46,8 @@ class Resolver:
             found.put(list(socket.getaddrinfo(self._host, self._port, type=self._kind)))
         except OSError as error:
             found.put(error)
+        except UnicodeError:  # a label that is empty, too long, or has letters that names have not
+            found.put(OSError("it is no host name"))
 
     def _unreachable(self, why: str) -> Unreachable:
         return Unreachable(f"{self._host}:{self._port}: {why}")

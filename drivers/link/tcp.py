@@ -41,15 +41,12 @@ class TcpLink:
             return
         reason = "no address"
         for family, kind, protocol, _, place in self._resolver.places(deadline):
-            made = socket.socket(family, kind, protocol)
             try:
-                self._connect(made, place, deadline)
-            except OSError as error:
-                made.close()
+                self._socket = self._connected((family, kind, protocol), place, deadline)
+            except OSError as error:  # also an IPv6 address where the kernel has none
                 reason = error.strerror or str(error)
-                continue
-            self._socket = made
-            return
+            else:
+                return
         raise self._unreachable(reason)
 
     def close(self) -> None:
@@ -116,17 +113,23 @@ class TcpLink:
     def wake(self) -> None:
         self._waiter.wake()
 
-    def _connect(self, made: socket.socket, place: Any, deadline: Deadline) -> None:
-        made.setblocking(False)
-        made.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        if self._ahead_bytes:
-            made.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, self._ahead_bytes)
-        code = made.connect_ex(place)
-        if code == errno.EINPROGRESS:
-            ready = self._waiter.wait(made.fileno(), select.POLLOUT, deadline, wakeable=False)
-            code = made.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR) if ready else errno.ETIMEDOUT
-        if code:
-            raise OSError(code, os.strerror(code))
+    def _connected(self, how: tuple[int, int, int], place: Any, deadline: Deadline) -> socket.socket:
+        made = socket.socket(*how)
+        try:
+            made.setblocking(False)
+            made.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            if self._ahead_bytes:
+                made.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, self._ahead_bytes)
+            code = made.connect_ex(place)
+            if code == errno.EINPROGRESS:
+                ready = self._waiter.wait(made.fileno(), select.POLLOUT, deadline, wakeable=False)
+                code = made.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR) if ready else errno.ETIMEDOUT
+            if code:
+                raise OSError(code, os.strerror(code))
+        except OSError:
+            made.close()
+            raise
+        return made
 
     def _unreachable(self, why: str) -> Unreachable:
         return Unreachable(f"{self._address.host}:{self._address.port}: {why}")
