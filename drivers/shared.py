@@ -2,6 +2,9 @@
 
 The driver asks by way of a `SharedLink`; this adds to each of its observations whether a job of the till's
 is in progress, whether the till is connected, and what the pass-through has counted.
+
+A device that takes nothing of a job that has begun cannot be asked either: it is `stalled`, and what it said
+of itself before may not be so any more, unless that is the reason.
 """
 
 from __future__ import annotations
@@ -14,6 +17,7 @@ from pathlib import Path
 
 from drivers.api import (
     Clock,
+    Condition,
     Deadline,
     Driver,
     DriverSpec,
@@ -21,10 +25,12 @@ from drivers.api import (
     Level,
     Observation,
     Occasion,
+    Power,
     Setup,
     Step,
 )
 from drivers.link.shared import SharedLink
+from drivers.link.shared_wire import OPEN
 
 RESTARTS = "PassThroughRestartCount"
 LOST_BYTES = "PassThroughLostByteCount"
@@ -35,7 +41,12 @@ FACTS_EACH_S = 1.0
 @dataclass(frozen=True, slots=True)
 class _Till:
     in_use: bool | None
+    open: bool
+    stuck: bool
     connected: bool | None
+
+
+_NOBODY = _Till(None, open=False, stuck=False, connected=None)
 
 
 class SharedDriver:
@@ -46,7 +57,7 @@ class SharedDriver:
         self._link = link
         self._clock = clock
         self._last: Observation | None = None
-        self._told = _Till(None, None)
+        self._told = _NOBODY
         self._told_s = -math.inf
 
     def poll(self, deadline: Deadline) -> Observation:
@@ -72,12 +83,16 @@ class SharedDriver:
 
     def _now(self) -> _Till:
         state = self._link.state
-        return _Till(state.busy, state.till_connected) if state else _Till(None, None)
+        if state is None:
+            return _NOBODY
+        is_open = state.link == OPEN
+        return _Till(state.busy, is_open, stuck=state.stuck and is_open, connected=state.till_connected)
 
     def _news(self) -> bool:
         now = self._now()
         later = self._clock.monotonic_s() - self._told_s >= FACTS_EACH_S
-        return now.in_use != self._told.in_use or (later and now.connected != self._told.connected)
+        at_once = (now.in_use, now.stuck) != (self._told.in_use, self._told.stuck)
+        return at_once or (later and now.connected != self._told.connected)
 
     def _tell(self, seen: Observation) -> Observation:
         self._last = seen
@@ -96,7 +111,34 @@ class SharedDriver:
                 RESTARTS: float(state.restarts),
                 LOST_BYTES: float(state.lost_bytes),
             }
-        return dataclasses.replace(seen, in_use=now.in_use, facts=facts, statistics=statistics)
+        told = dataclasses.replace(seen, in_use=now.in_use, facts=facts, statistics=statistics)
+        if now.stuck and not any(one.value for one in _own(told).values()):
+            return _stuck(told, self._clock.wall_s())
+        return _moving(told, self._clock.wall_s(), known=now.open)
+
+
+def _own(seen: Observation) -> dict[str, Condition]:
+    """What the device said of itself."""
+    return {kind: one for kind, one in seen.conditions.items() if one.verified_by == "readback"}
+
+
+def _stuck(seen: Observation, wall_s: float) -> Observation:
+    unknown = {kind: dataclasses.replace(one, value=None) for kind, one in _own(seen).items()}
+    stalled = {"stalled": Condition(value=True, wall_s=wall_s)}
+    return dataclasses.replace(
+        seen,
+        power=Power.UNKNOWN,
+        conditions={**seen.conditions, **unknown, **stalled},
+        evidence={**seen.evidence, "stalled": {"till": "the device takes nothing of the till's job"}},
+    )
+
+
+def _moving(seen: Observation, wall_s: float, *, known: bool) -> Observation:
+    """Of a device that cannot be asked whether it works, this is all that is known of it."""
+    if "stalled" in seen.conditions:
+        return seen
+    moves = Condition(False if known else None, wall_s)
+    return dataclasses.replace(seen, conditions={**seen.conditions, "stalled": moves})
 
 
 def make(setup: Setup, spec: DriverSpec, socket: Path, link: str) -> SharedDriver:

@@ -67,6 +67,7 @@ class State:
     text: str = ""  #: of the link's trouble
     hint: str = ""
     busy: bool = False  #: a job of the till's is in progress
+    stuck: bool = False  #: for long the device has taken nothing of what waits for it
     till_connected: bool = False
     power_line: bool | None = None
     baud: int = 0  #: as the till has set it; 0 where there is none

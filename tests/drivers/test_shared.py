@@ -257,9 +257,10 @@ class Inner:
     """A driver that has nothing to say by itself."""
 
     closed = False
+    paper_end = False
 
     def poll(self, deadline: Deadline) -> Observation:
-        conditions = {"paper_end": Condition(value=False, wall_s=1.0)}
+        conditions = {"paper_end": Condition(self.paper_end, wall_s=1.0, verified_by="readback")}
         return Observation(at_s=0, heard=True, power=Power.ONLINE, conditions=conditions)
 
     def listen(self, deadline: Deadline) -> Observation | None:
@@ -295,6 +296,28 @@ def test_a_job_is_news_and_connecting_is_news_once_a_second(tmp_path: Path) -> N
     heard = driver.listen(after(1))
     assert heard is not None
     assert heard.facts["till"] == {"connected": False}
+
+
+def test_a_device_that_takes_nothing_of_a_job_is_stalled_and_what_it_said_before_is_open(
+    tmp_path: Path,
+) -> None:
+    inner = Inner()
+    link = SharedLink(tmp_path / "s", "serial:/dev/ttyS0")
+    driver = SharedDriver(inner, link, TurnedClock())  # type: ignore[arg-type]
+    assert values(driver.poll(after(1)))["stalled"] is None
+    link.state = State(link="open", busy=True)
+    assert values(driver.poll(after(1))) == {"paper_end": False, "stalled": False}
+    link.state = State(link="open", busy=True, stuck=True)
+    told = driver.listen(after(1))
+    assert told is not None, "told at once"
+    assert (values(told), told.power) == ({"paper_end": None, "stalled": True}, Power.UNKNOWN)
+    inner.paper_end = True
+    told = driver.poll(after(1))
+    assert values(told) == {"paper_end": True, "stalled": False}, "it says why it takes nothing"
+    assert told.power is Power.ONLINE
+    inner.paper_end = False
+    link.state = State(link="open")
+    assert values(driver.poll(after(1))) == {"paper_end": False, "stalled": False}
 
 
 # -- the printer's driver beside a job ---------------------------------------------------------------
