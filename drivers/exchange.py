@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from drivers.api import Clock, Json, Memory
-from drivers.identity import PLACEHOLDER_SERIALS
+from drivers.identity import is_own_serial
 
 LASTS_S = 86400.0
 CLOCK_SLACK_S = 3600.0  #: the wall clock may be set back; by more, and the day is over
@@ -62,7 +62,7 @@ class Exchange:
 
     def seen(self, identity: Mapping[str, str]) -> Seen:
         """A whole answer to "who are you". Another device is believed only if it says so twice in a row."""
-        own = {name: text for name, text in identity.items() if name != "serial" or _own_serial(text)}
+        own = {name: text for name, text in identity.items() if name != "serial" or is_own_serial(text)}
         known = self._record.now
         if not any(own.get(name) for name in _DECIDING):
             return Seen.SAME
@@ -136,10 +136,6 @@ def _differ(one: Mapping[str, str], other: Mapping[str, str]) -> bool:
         if one.get(name) and other.get(name):
             return one[name] != other[name]
     return False
-
-
-def _own_serial(text: str) -> bool:
-    return bool(text) and text not in PLACEHOLDER_SERIALS
 
 
 def _written(base: _Base) -> Json:

@@ -51,8 +51,9 @@ INTERFACE_CLASSES: Mapping[int, str] = {
 }
 """USB interface classes that belong on a counter (usb.org, defined class codes)."""
 
-PLACEHOLDER_SERIALS = frozenset({"0", "0000", "0001", "00000000", "12345678", "123456789", "0123456789"})
-"""Serial numbers that a factory left as they were; every such adapter has the same."""
+PLACEHOLDER_SERIALS = frozenset({"0001", "12345678", "123456789", "1234567890", "0123456789"})
+"""Serial numbers that a factory left as they were; every such device has the same."""
+_ALIKE_LEAST = 4  #: so many equal characters and nothing else are no number: FFFFFFFF
 
 _LANGUAGES = (
     # A word in the IEEE-1284 command set -> what speaks it.
@@ -60,6 +61,13 @@ _LANGUAGES = (
     ("STAR", Known("Star receipt printer")),
 )
 _LONG_KEYS = {"MANUFACTURER": "MFG", "MODEL": "MDL", "COMMAND SET": "CMD"}
+
+
+def is_own_serial(serial: str | None) -> bool:
+    """Whether a serial number is likely to be one device's alone."""
+    bare = (serial or "").strip()
+    alike = len(bare) >= _ALIKE_LEAST and len(set(bare)) == 1
+    return bool(bare.strip("0 -")) and not alike and bare not in PLACEHOLDER_SERIALS
 
 
 def ieee1284(text: str) -> dict[str, str]:

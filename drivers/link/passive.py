@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from drivers.identity import ADAPTERS, PLACEHOLDER_SERIALS, Recognition, ieee1284, recognise
+from drivers.identity import ADAPTERS, Recognition, ieee1284, is_own_serial, recognise
 
 ROOT = Path("/")
 HUB_CLASS = 0x09
@@ -39,7 +39,7 @@ class UsbDevice:
     @property
     def has_own_serial(self) -> bool:
         """Whether its serial number is likely to be its alone."""
-        return self.serial is not None and self.serial not in PLACEHOLDER_SERIALS
+        return is_own_serial(self.serial)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

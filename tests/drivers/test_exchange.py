@@ -62,6 +62,15 @@ def test_what_makes_another_device(clock: TurnedClock, now: dict[str, str], chan
     assert met(clock, {}, OLD, now, now).changed() is changes
 
 
+def test_two_that_both_have_a_factorys_serial_number_are_told_apart_by_their_models(
+    clock: TurnedClock,
+) -> None:
+    zeros = {**OLD, "serial": "0" * 10}
+    other = {**zeros, "model": "TM-T20"}
+    assert met(clock, {}, zeros, zeros, zeros).changed() is False
+    assert met(clock, {}, zeros, other, other).changed() is True
+
+
 def test_it_is_over_after_a_day_also_over_a_restart(clock: TurnedClock) -> None:
     memory: dict[str, Json] = {}
     met(clock, memory, OLD, NEW, NEW)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from drivers.identity import ieee1284, recognise
+from drivers.identity import ieee1284, is_own_serial, recognise
 
 NONE: frozenset[int] = frozenset()
 
@@ -51,3 +51,23 @@ def test_what_is_recognised(
 
 def test_a_keyboard_is_none_of_ours() -> None:
     assert recognise(0x046D, frozenset({3}), {}) is None
+
+
+@pytest.mark.parametrize(
+    ("serial", "own"),
+    [
+        ("J5KF001234", True),
+        ("7", True),
+        ("00000012", True),
+        (None, False),
+        ("", False),
+        (" ", False),
+        ("12345678", False),
+        ("0" * 10, False),
+        ("0000-0000", False),
+        ("FFFFFFFF", False),
+        ("XXXXXXXXXX", False),
+    ],
+)
+def test_a_serial_number_that_every_such_device_has_is_none(serial: str | None, own: bool) -> None:
+    assert is_own_serial(serial) is own
