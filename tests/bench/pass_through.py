@@ -89,10 +89,10 @@ def measure(folder: Path, size: Size) -> Table:
                 with_us[-1],
             ))  # fmt: skip
             if limit_ms == JOB_MS:
-                what, added_ms = "longest delay of a job", with_us[-1] - usual_ms
+                name, added_ms = "longest delay of a job", with_us[-1] - usual_ms
             else:
-                what, added_ms = f"{what}, added p99", _percentile(with_us, 99) - usual_ms
-            budgets.append(Budget(f"{door}, {what}", max(0.0, added_ms), limit_ms, "ms"))
+                name, added_ms = f"{what}, added p99", _percentile(with_us, 99) - usual_ms
+            budgets.append(Budget(f"{door}, {name}", max(0.0, added_ms), limit_ms, "ms"))
         rows.append((f"{door}: kB/s", "1", direct.bytes_s / 1000, None, ours.bytes_s / 1000, None, None))
         lost_pct = 100 - 100 * ours.bytes_s / direct.bytes_s
         budgets.append(Budget(f"{door}, throughput lost", max(0.0, lost_pct), 100 - THROUGHPUT_PCT, "%"))
