@@ -63,6 +63,11 @@ _LANGUAGES = (
 _LONG_KEYS = {"MANUFACTURER": "MFG", "MODEL": "MDL", "COMMAND SET": "CMD"}
 
 
+def printable(text: str, most: int) -> str:
+    """What a device says of itself, fit to be shown: one line, nothing that moves a cursor."""
+    return "".join(c for c in text if c.isprintable()).strip()[:most]
+
+
 def is_own_serial(serial: str | None) -> bool:
     """Whether a serial number is likely to be one device's alone."""
     bare = (serial or "").strip()

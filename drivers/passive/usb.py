@@ -5,11 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 
 from drivers.api import Deadline, Json, Memory
+from drivers.identity import printable
 from drivers.link.address import UsbAddress
 from drivers.link.passive import ROOT, UsbDevice, usb_devices
 from drivers.passive.node import HeldBy, unplugged
 from drivers.passive.source import Findings, Whose
 
+_TEXT_MOST = 120
 _SERIAL_KEYS = ("SN", "SERN", "SERIALNUMBER")
 
 
@@ -109,4 +111,4 @@ def identity_of(device: UsbDevice) -> dict[str, str]:
         "model": told.get("MDL") or device.product,
         "serial": serial or device.serial,
     }
-    return {name: text[:120] for name, text in identity.items() if text}
+    return {name: shown for name, text in identity.items() if (shown := printable(text or "", _TEXT_MOST))}

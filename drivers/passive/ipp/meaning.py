@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import replace
 
 from drivers.api import Json, Power
-from drivers.identity import ieee1284
+from drivers.identity import ieee1284, printable
 from drivers.passive.ipp.consts import State
 from drivers.passive.ipp.wire import Answer
 from drivers.passive.source import Findings
@@ -38,6 +38,7 @@ _CANNOT_SEND = ("connecting-to-device", "timed-out", "offline", "shutdown")
 """What CUPS's backends say when they do not get through (backend/ipp.c, backend/socket.c)."""
 _SAID_MOST = 200
 _REASONS_MOST = 16
+_REASON_MOST = 64
 
 
 def of_device(answer: Answer) -> Findings:
@@ -63,15 +64,17 @@ def of_queue(answer: Answer, told: Collection[str]) -> Findings:
     found = _findings(answer)
     state, accepting = answer.first("printer-state"), answer.first("printer-is-accepting-jobs")
     bare = _bare(answer)
+    cannot_send = None if bare is None else any(reason in bare for reason in _CANNOT_SEND)
     return replace(
         found,
+        in_use=None if cannot_send else found.in_use,  # the job waits, maybe all night; nothing is printed
         conditions={
             **{kind: value or (value if kind in told else None) for kind, value in found.conditions.items()},
             "print_service_down": False,
             "queue_missing": False,
             "queue_stopped": None if not _is_state(state) else state == State.STOPPED,
             "queue_rejecting": not accepting if isinstance(accepting, bool) else None,
-            "queue_cannot_send": None if bare is None else any(reason in bare for reason in _CANNOT_SEND),
+            "queue_cannot_send": cannot_send,
         },
     )
 
@@ -81,12 +84,14 @@ def _findings(answer: Answer) -> Findings:
     state = answer.first("printer-state")
     known = State(int(state or 0)) if _is_state(state) else None
     jobs = answer.first("queued-job-count")
-    reasons: list[Json] = [str(reason)[:64] for reason in answer.printer.get("printer-state-reasons", ())]
+    reasons: list[Json] = [
+        printable(str(reason), _REASON_MOST) for reason in answer.printer.get("printer-state-reasons", ())
+    ]
     evidence: dict[str, Json] = {
         "printer_state": known.name.lower() if known else None,
         "reasons": reasons[:_REASONS_MOST],
     }
-    if said := _printable(answer.text("printer-state-message")):
+    if said := printable(answer.text("printer-state-message"), _SAID_MOST):
         evidence["message"] = said
     told = ", ".join(map(str, reasons[:_REASONS_MOST])) or "no reasons"
     return Findings(
@@ -117,19 +122,15 @@ def _bare(answer: Answer) -> set[str] | None:
 
 def _identity(answer: Answer) -> dict[str, str]:
     device = ieee1284(answer.text("printer-device-id"))
-    made = _printable(answer.text("printer-make-and-model"))
+    made = answer.text("printer-make-and-model")
     identity = {
         "manufacturer": device.get("MFG", ""),
         "model": device.get("MDL", "") or made,
         "serial": device.get("SN", "") or device.get("SERN", "") or device.get("SERIALNUMBER", ""),
-        "firmware": _printable(answer.text("printer-firmware-string-version")),
+        "firmware": answer.text("printer-firmware-string-version"),
     }
-    return {name: text[:_SAID_MOST] for name, text in identity.items() if text}
+    return {name: shown for name, text in identity.items() if (shown := printable(text, _SAID_MOST))}
 
 
 def _is_state(value: object) -> bool:
     return not isinstance(value, bool) and isinstance(value, int) and value in tuple(State)
-
-
-def _printable(text: str) -> str:
-    return "".join(c for c in text if c.isprintable()).strip()[:_SAID_MOST]

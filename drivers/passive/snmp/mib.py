@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from drivers.api import Json, Power
+from drivers.identity import printable
 from drivers.passive.snmp.consts import (
     COUNTER_UNITS,
     DETECTED_ERRORS,
@@ -132,5 +133,4 @@ def _statistics(life: Value, unit: Value) -> dict[str, float]:
 def _text(value: Value) -> str:
     if not isinstance(value, bytes):
         return ""
-    text = value.decode("utf-8", "replace").replace("\0", " ")
-    return "".join(c for c in text if c.isprintable()).strip()[:_TEXT_MOST]
+    return printable(value.decode("utf-8", "replace").replace("\0", " "), _TEXT_MOST)

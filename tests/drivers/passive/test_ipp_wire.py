@@ -187,3 +187,23 @@ def test_a_queue_says_of_the_paper_only_what_its_backend_can() -> None:
 @pytest.mark.parametrize("reason", ["connecting-to-device", "offline-report", "timed-out"])
 def test_a_queue_that_does_not_get_through(reason: str) -> None:
     assert meaning.of_queue(printer(4, reason), ()).conditions["queue_cannot_send"] is True
+
+
+def test_a_job_that_does_not_get_through_is_no_print_data_on_its_way() -> None:
+    assert meaning.of_queue(printer(4, "none"), ()).in_use is True
+    assert meaning.of_queue(printer(3, "none"), ()).in_use is False
+    assert meaning.of_queue(printer(4, "connecting-to-device"), ()).in_use is None
+
+
+def test_what_a_printer_says_of_itself_is_shown_without_control_characters() -> None:
+    found = meaning.of_device(
+        printer(
+            3, "odd\x1b[2J-report",
+            printer_device_id=b"MFG:EP\x1b[2JSON;MDL:TM\r\n-m30;SN:X9\0Z;",
+            printer_state_message=b"\x07ready",
+        )
+    )  # fmt: skip
+    assert found.identity == {"manufacturer": "EP[2JSON", "model": "TM-m30", "serial": "X9Z"}
+    assert found.says.isprintable()
+    assert str(found.evidence).isprintable()
+    assert "\\x" not in str(found.evidence)

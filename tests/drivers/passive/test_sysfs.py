@@ -62,6 +62,14 @@ def test_a_usb_printer_is_known_unplugged_and_back_as_another(tmp_path: Path) ->
     assert look(source).identity["serial"] == "B2"
 
 
+def test_a_hostile_device_moves_no_cursor(tmp_path: Path) -> None:
+    machine = Machine(tmp_path)
+    machine.usb("1-1", "04b8:0e15", serial="A\x1b[2J1", manufacturer="\x07", product="x" * 300)
+    found = look(UsbSource(UsbPlace(EPSON, tmp_path), {}, root=tmp_path))
+    assert found.identity == {"model": "x" * 120, "serial": "A[2J1"}
+    assert found.says.isprintable()
+
+
 def test_a_place_is_looked_up_once_until_something_changes(tmp_path: Path) -> None:
     machine = Machine(tmp_path)
     plug(machine, "A1", 3, lp=None)
