@@ -57,6 +57,12 @@ WAYS = (
     Way(name="tcp, automatic status", till="tcp", door="tcp", hold=True),
     Way(name="tcp, plain", till="tcp", door="tcp", profile="plain"),
 )
+MIXED = (
+    Way(name="tty to tcp", till="tty", door="tcp"),
+    Way(name="tty to tcp, held", till="tty", door="tcp", hold=True),
+    Way(name="tcp to tty", till="tcp", door="tty"),
+    Way(name="tcp to tty, plain", till="tcp", door="tty", profile="plain"),
+)
 
 
 @pytest.fixture(params=WAYS, ids=lambda way: way.name)
@@ -72,6 +78,12 @@ def test_receipts_pass_unchanged_and_questions_are_answered_as_without_us(way: W
 @pytest.mark.soak
 def test_a_hundred_and_twenty_five_each_way(way: Way, short_path: Path) -> None:
     _compare(way, short_path, range(125))
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize("mixed", MIXED, ids=lambda way: way.name)
+def test_a_till_and_a_printer_of_different_kinds(mixed: Way, short_path: Path) -> None:
+    _compare(mixed, short_path, range(50))
 
 
 def _compare(way: Way, folder: Path, numbers: Sequence[int]) -> None:
