@@ -121,10 +121,12 @@ _KINDS: tuple[tuple[str, Layer, Severity, tuple[float, float], tuple[str, ...], 
 
 # A socket strip takes the printers at night, and with them the USB adapters; another one the router and
 # the modem, and so the time server. A network printer's print server may have a supply of its own, so
-# that what is off seems frozen. What only a broker or its certificate can mend is no matter of closing.
+# that what is off seems frozen. A line makes noise as its power goes and comes. What only a broker or its
+# certificate can mend is no matter of closing.
 _CLOSING = frozenset(
     (
         *_GONE,
+        "garbled",
         "queue_cannot_send",
         "network_down",
         "no_address",

@@ -74,5 +74,5 @@ def test_advice_is_there_in_both_languages() -> None:
 
 def test_closing_explains_what_is_switched_off_and_nothing_else() -> None:
     assert {name for name, kind in CATALOGUE.items() if kind.closing} == _CLOSING >= GONE
-    for name in ("paper_end", "cover_open", "disk_full", "stalled", "garbled", "storage_failed"):
+    for name in ("paper_end", "cover_open", "disk_full", "stalled", "storage_failed"):
         assert not CATALOGUE[name].closing

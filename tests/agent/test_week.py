@@ -139,6 +139,19 @@ def test_a_printer_that_is_left_off_is_one_fault(device: Device) -> None:
     assert opens_s + 15 * MIN <= raised_s <= opens_s + 16 * MIN
 
 
+@pytest.mark.parametrize("device", ["serial without power line", "tcp"])
+def test_noise_of_a_printer_that_goes_off_is_no_fault_of_the_night(device: str) -> None:
+    off = DEVICES[device].off
+    forward = at_the_counter(DEVICES[device], AUTUMN, 2.0)
+    forward.clock.step_wall(local(AUTUMN, 20) + 60 - forward.clock.wall_s())
+    forward.run(60)
+    forward.tell("fault=babble")
+    forward.run(3)
+    forward.tell("fault=none", off)
+    forward.run(60)
+    assert forward.broker.changes() == []
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("device", DEVICES.values(), ids=DEVICES)
 def test_without_hours_the_same_night_is_a_fault(device: Device) -> None:
