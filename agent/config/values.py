@@ -162,8 +162,16 @@ def week(value: object) -> str:
 def holidays(value: object) -> tuple[str, ...]:
     """Dates that differ from the week, as in "2026-12-25" or "12-24 08:00-14:00"."""
     said = texts(value)
+    dates: set[tuple[int | None, int, int]] = set()
     for each in said:
-        hours.read_holiday(each)
+        read = hours.read_holiday(each)
+        date = read.year, read.month, read.day
+        if date in dates:
+            raise ValueError(
+                f"{each.split()[0]} stands there twice; write all its hours behind it, "
+                'as in "12-24 08:00-10:00,12:00-14:00"'
+            )
+        dates.add(date)
     return said
 
 

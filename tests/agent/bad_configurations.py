@@ -40,6 +40,7 @@ BAD: dict[str, tuple[str | bytes, str]] = {
     "maintenance": (f'{TOP}maintenance = "at night"\n{MQTT}', f'terminal.maintenance: {HOURS_FORM}, not "at night"'),
     "holidays no list": (f'{TOP}hours = "24/7"\nholidays = "12-25"\n{MQTT}', "terminal.holidays: expected a list, not a text in quotes"),
     "holiday that is none": (f'{TOP}hours = "24/7"\nholidays = ["12-25", "02-30"]\n{MQTT}', f'terminal.holidays: {HOLIDAY_FORM}, not "02-30": day is out'),
+    "holiday twice": (f'{TOP}hours = "24/7"\nholidays = ["12-24 08:00-12:00", "12-24 13:00-15:00"]\n{MQTT}', 'terminal.holidays: 12-24 stands there twice; write all its hours behind it, as in "12-24 08:00-10:00,12:00-14:00"'),
     "holidays alone": (f'{TOP}holidays = ["12-25"]\n{MQTT}', "terminal.holidays: needs hours beside it"),
     "time zone": (f'{TOP}timezone = "Europe/Colonia"\n{MQTT}', 'terminal.timezone: there is no time zone "Europe/Colonia"; expected one as in Europe/Berlin'),
     "http everywhere": (LEAST + '[till]\nhttp = "0.0.0.0:9180"', "till.http: 0.0.0.0 is no loopback address; others could reach it; use 127.0.0.1 or [::1]"),
