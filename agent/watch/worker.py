@@ -178,6 +178,7 @@ def stuck_observation(last: Observation | None, clock: Clock, why: str) -> Obser
         at_s=clock.monotonic_s(),
         heard=False,
         power=Power.UNKNOWN,
+        in_use=None,
         conditions=conditions,
         evidence={STUCK: {"why": why}},
     )

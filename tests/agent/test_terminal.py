@@ -207,6 +207,17 @@ def test_print_data_on_its_way_is_a_sale(forward: Forward) -> None:
     assert forward.broker.on("health")[-1]["sale"] == "unknown"
 
 
+def test_a_driver_that_hangs_while_the_till_prints_is_no_sale_for_ever(forward: Forward) -> None:
+    seen = forward.terminal._devices["receipt"].last
+    assert seen is not None
+    printing = replace(seen, in_use=True)
+    forward.terminal.observe("receipt", printing)
+    forward.terminal.observe("receipt", stuck_observation(printing, forward.clock, "hangs"))
+    assert forward.broker.on("health")[-1]["sale"] == "yes"
+    forward.clock.turn_to(forward.clock.monotonic_s() + CONFIG.sale.quiet_s + 1)
+    assert forward.broker.on("health")[-1]["sale"] == "unknown"
+
+
 def test_a_maintenance_window_is_no_sale() -> None:
     forward = with_shop("", maintenance="Mo-Su 07:40-07:50")
     forward.run(500)
