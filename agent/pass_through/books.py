@@ -37,12 +37,14 @@ class Books:
         """Bytes taken and not written yet."""
         return self._taken - junction.till_bytes
 
-    def keep(self, junction: Junction, now_s: float, at_door: int | None = None) -> None:
+    def keep(self, junction: Junction, now_s: float, unsent: int, at_door: int | None = None) -> None:
         """All that the ledger tells, in an order that never tells too little of what may be lost.
 
+        `unsent`: bytes that were written and would not outlive this process.
         `at_door`: so many bytes of the till's wait there, where the caller has looked.
         """
         page, settings = self.page, junction.settings
+        page[Slot.UNSENT] = unsent
         page[Slot.HOLDING] = self.holding(junction)
         page[Slot.TAKING] = 0
         if at_door is not None:

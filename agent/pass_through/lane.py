@@ -10,18 +10,18 @@ import logging
 import os
 import select
 import time
-from dataclasses import replace
 
 from agent.pass_through.books import Books
-from agent.pass_through.ledger import Ledger, Slot
+from agent.pass_through.ledger import Ledger
+from agent.pass_through.news import News
 from agent.pass_through.printer import Printer
 from agent.pass_through.seat import Seat
 from agent.pass_through.slip import Slip
-from agent.pass_through.till import Till
+from agent.pass_through.till import DoorSpent, Till
 from agent.pass_through.watch import Watch
 from drivers.errors import LinkError
 from drivers.junction import Junction, Maker
-from drivers.link.shared_wire import Ask, Frame, Heard, Leave, Open, Print, Printed, State
+from drivers.link.shared_wire import Ask, Frame, Heard, Leave, Open, Print, Printed
 
 TURN_S = 1.0  #: the longest wait
 LOOK_S = 0.25  #: at a tty that no till has open
@@ -31,8 +31,8 @@ CONNECT_TILL_S = 2.0
 IDLE_S = 10.0  #: a till's open tty holds a network connection no longer than that
 FAREWELL_S = 2.0  #: for what the device still says after the till has ended
 ANSWER_S = 0.05  #: the same, where the device's own link stays open
-COUNTS_EACH_S = 1.0
-STOP_S = 1.0
+AGAIN_S = 0.02  #: until what nobody tells of is looked at again
+STOP_S = 3.0
 
 
 class Lane:
@@ -54,28 +54,27 @@ class Lane:
         self._till = till
         self._seat = seat
         self._ledger = ledger
+        self._news = News(seat, ledger, printer, till)
         self._books = Books(ledger, make)
         self._wake = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
         self._watch = Watch()
         self._junction: Junction = self._books.open(byte_s=printer.byte_s, in_doubt=in_doubt)
         self._stuck = False  # the printer took less than it was given
         self._daemon_wants = False
-        self._opened = 0
         self._slip: Slip | None = None
-        self._told = State()
-        self._told_s = 0.0
+        self._retuning = False  # the till has set another speed, and what it wrote before has not left
         self._traffic_s = time.monotonic()
         self._farewell_s: float | None = None  # the till has ended; so long is it listened to for the device
         self._stop_s: float | None = None
 
     def stop(self) -> None:
-        """End `run` when what was taken has been written, STOP_S at most; from any thread."""
+        """End `run` when what was taken has left, STOP_S at most; from any thread."""
         self._stop_s = time.monotonic() + STOP_S
         os.eventfd_write(self._wake, 1)
 
     def run(self) -> None:
         ready: dict[int, int] = {}
-        while self._stop_s is None or (self._holding and time.monotonic() < self._stop_s):
+        while self._stop_s is None or (self._unfinished() and time.monotonic() < self._stop_s):
             ready = self._turn(ready)
         self._seat.leave()
         self._till.hang_up()
@@ -91,16 +90,24 @@ class Lane:
         self._hear_daemon(ready, now_s)
         self._hear_till(ready, now_s)
         self._hear_printer(ready, now_s)
+        self._junction.not_left(self._printer.waiting_bytes(), now_s)
         self._write(now_s)
         self._part(now_s)
         self._print_slip(now_s)
-        self._tell(now_s)
+        self._news.tell(self._junction, self._holding, now_s)
         return self._wait(now_s)
 
     @property
     def _holding(self) -> int:
         """Of the till's bytes, taken and not written."""
         return self._books.holding(self._junction)
+
+    def _unfinished(self) -> bool:
+        """What was taken and written is dropped with the device's line if that is closed before it left."""
+        return self._printer.is_open and (self._holding > 0 or self._printer.leaving(time.monotonic()))
+
+    def _keep(self, now_s: float, at_door: int | None = None) -> None:
+        self._books.keep(self._junction, now_s, self._printer.unsent_bytes(), at_door)
 
     def _room(self) -> int:
         held_off = self._stop_s is not None or (self._slip is not None and self._slip.holds_till())
@@ -111,11 +118,10 @@ class Lane:
     # -- the till ----------------------------------------------------------------------------------
 
     def _hear_till(self, ready: dict[int, int], now_s: float) -> None:
+        self._retuning = False
         if not self._till.connected:
-            if self._stop_s is not None or self._holding or not self._till.came():
+            if self._stop_s is not None or self._holding or not self._greets(now_s):
                 return
-            self._junction.till_opened(now_s)
-            self._traffic_s = now_s
             self._welcome(now_s)
         elif self._till.fileno() not in ready:
             return
@@ -124,6 +130,13 @@ class Lane:
         if not self._printer.is_open and self._may_try(now_s):
             self._open_printer(CONNECT_TILL_S)
         self._take(now_s)
+
+    def _greets(self, now_s: float) -> bool:
+        if not self._till.came():
+            return False
+        self._junction.till_opened(now_s)
+        self._traffic_s = now_s
+        return True
 
     def _welcome(self, now_s: float) -> None:
         """A network printer that cannot be reached breaks off, as it would without us."""
@@ -135,7 +148,8 @@ class Lane:
         if not room or not self._till.connected:
             return
         line = self._till.line()
-        if line is not None and not self._printer.follows(line):
+        if line is not None and not self._printer.follows(line, now_s):
+            self._retuning = True
             return
         self._junction.set_byte_s(self._printer.byte_s)
         self._books.taking(min(room, self._till.waiting_bytes()))
@@ -144,13 +158,15 @@ class Lane:
             self._junction.from_till(data, now_s)
             self._books.took(len(data))
             self._traffic_s = now_s
-        self._books.keep(self._junction, now_s)
+        self._keep(now_s)
 
     def _till_went(self, now_s: float, *, reset: bool = False) -> None:
         self._watch.drop(self._till.fileno())
         self._till.hang_up(reset=reset)
         self._junction.till_closed(now_s)
         self._farewell_s = None
+        if self._till.spent:
+            raise DoorSpent
 
     def _part(self, now_s: float) -> None:
         """The till has ended: all it wrote is written, then its connection ends as the device's does."""
@@ -220,11 +236,11 @@ class Lane:
         self._junction.printer_gone(now_s)
         if self._printer.network and self._till.each_connects and self._till.connected:
             in_doubt = bool(self._holding) or self._junction.busy(now_s)
-            self._books.keep(self._junction, now_s)
+            self._keep(now_s)
             self._till_went(now_s, reset=True)
             # What it had written is gone with the connection, as it would be without us.
             self._junction = self._books.open(byte_s=self._printer.byte_s, in_doubt=in_doubt)
-            self._books.keep(self._junction, now_s)
+            self._keep(now_s)
 
     def _hear_printer(self, ready: dict[int, int], now_s: float) -> None:
         if not self._printer.is_open or self._printer.fileno() not in ready:
@@ -254,9 +270,10 @@ class Lane:
             if count < len(data):
                 self._stuck = True
                 break
-        self._books.keep(self._junction, now_s, self._till.waiting_bytes())
+        self._keep(now_s, self._till.waiting_bytes())
         for_till = self._junction.take_till()
-        if for_till and self._till.came():
+        # Who opened a tty and only listens is there, too; a connection still waits for its welcome.
+        if for_till and (self._till.connected or (not self._till.each_connects and self._greets(now_s))):
             self._till.write(for_till)
         for_agent = self._junction.take_agent()
         if for_agent:
@@ -268,7 +285,7 @@ class Lane:
         if self._seat.listener.fileno() in ready and (newcomer := self._seat.came()) is not None:
             self._daemon_left(now_s)
             self._seat.sit(newcomer)
-            self._told_s = 0.0
+            self._news.answer(0)
         if self._seat.peer() in ready:
             for frame in self._seat.frames():
                 self._heed(frame, now_s)
@@ -281,7 +298,7 @@ class Lane:
                 self._daemon_wants = True
                 if not self._printer.is_open and not self._printer.shut and not self._printer.just_tried():
                     self._open_printer(CONNECT_S)
-                self._opened, self._told_s = token, 0.0
+                self._news.answer(token)
             case Leave():
                 self._daemon_wants = False
                 self._junction.agent_gone(now_s)
@@ -293,38 +310,10 @@ class Lane:
     def _daemon_left(self, now_s: float) -> None:
         self._watch.drop(self._seat.peer())
         self._seat.leave()
-        self._told = State()
-        self._daemon_wants, self._opened = False, 0
+        self._daemon_wants = False
         self._junction.agent_gone(now_s)
         if self._slip is not None and self._slip.begun_s is None:
             self._slip = None
-
-    def _tell(self, now_s: float) -> None:
-        """How it stands, where that changed; counts alone not more often than once a second."""
-        if not self._seat.taken:
-            return
-        trouble = None if self._printer.is_open else self._printer.trouble
-        state = State(
-            opened=self._opened,
-            link=self._printer.code,
-            text=str(trouble) if trouble else "",
-            hint=trouble.hint if trouble else "",
-            busy=self._junction.busy(now_s) or self._printer.shut,
-            till_connected=self._till.connected,
-            power_line=self._printer.power_line(now_s),
-            baud=self._printer.baud,
-            jobs=self._told.jobs,
-            till_bytes=self._told.till_bytes,
-            restarts=self._ledger[Slot.RESTARTS],
-            lost_bytes=self._ledger[Slot.LOST_BYTES],
-        )
-        if state == self._told and now_s < self._told_s + COUNTS_EACH_S:
-            return
-        fresh = replace(state, jobs=self._ledger[Slot.JOBS], till_bytes=self._ledger[Slot.TILL_BYTES])
-        if fresh == self._told and self._told_s:
-            return
-        self._told, self._told_s = fresh, now_s
-        self._seat.say(fresh)
 
     # -- the agent's own slip ----------------------------------------------------------------------
 
@@ -373,7 +362,8 @@ class Lane:
     def _till_events(self, now_s: float) -> int:
         if self._till.connected:
             waits = not self._printer.is_open and self._may_try(now_s) and not self._printer.kept
-            return select.EPOLLIN if not self._till.ended and (self._room() or waits) else 0
+            wants = not self._till.ended and not self._retuning and (self._room() or waits)
+            return select.EPOLLIN if wants else 0
         if self._holding or self._stop_s is not None:
             return 0
         return select.EPOLLIN | (select.EPOLLET if self._till.edge else 0)
@@ -383,18 +373,16 @@ class Lane:
         due_s = self._junction.next_s(now_s)
         if due_s is not None:
             moments.append(due_s)
-        if not self._printer.is_open and (self._printer.kept or self._till.connected):
-            moments.append(max(now_s, self._printer.next_try_s))
+        if not self._printer.is_open and not self._may_try(now_s):
+            moments.append(self._printer.next_try_s)
         if self._till.edge and not self._till.connected:
             moments.append(now_s + LOOK_S)
         if self._seat.taken:
             moments.append(now_s + POWER_LOOK_S)
         if self._farewell_s is not None:
             moments.append(self._farewell_s)
-        if self._printer.shut or self._till.ended:
-            moments.append(now_s + 0.02)
+        if self._printer.shut or self._till.ended or self._retuning or self._stop_s is not None:
+            moments.append(now_s + AGAIN_S)
         if self._slip is not None:
-            moments.append(min(self._slip.next_s(), now_s + 0.02))
-        if self._stop_s is not None:
-            moments.append(self._stop_s)
+            moments.append(min(self._slip.next_s(), now_s + AGAIN_S))
         return min(moments)

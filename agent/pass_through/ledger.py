@@ -37,6 +37,7 @@ class Slot(enum.IntEnum):
     TILL_SETTINGS = enum.auto()
     AGENT_SETTINGS = enum.auto()
     WAITING = enum.auto()  #: bytes of the till's at its door, not taken yet; at least so many
+    UNSENT = enum.auto()  #: bytes written that have not left for the device, and will not without us
 
 
 class Ledger:
@@ -71,19 +72,27 @@ class Ledger:
         """
         broke_off, in_doubt = bool(self[Slot.RUNNING]), False
         if broke_off:
-            lost = self[Slot.HOLDING] + self[Slot.TAKING] + door_lost * self[Slot.WAITING]
+            lost = self._at_risk() + self[Slot.TAKING] + door_lost * self[Slot.WAITING]
             in_doubt = bool(self[Slot.BUSY] or lost)
             self[Slot.RESTARTS] += 1
             self[Slot.LOST_BYTES] += lost
         self[Slot.RUNNING] = 1
-        self[Slot.HOLDING] = self[Slot.TAKING] = self[Slot.WAITING] = 0
+        self._settle()
         self.beat()
         return in_doubt
 
     def end(self) -> None:
         """The worker ends as it should, and the doors with it; what it still held is lost all the same."""
-        self[Slot.LOST_BYTES] += self[Slot.HOLDING] + self[Slot.WAITING]
-        self[Slot.RUNNING] = self[Slot.HOLDING] = self[Slot.TAKING] = self[Slot.WAITING] = 0
+        self[Slot.LOST_BYTES] += self._at_risk() + self[Slot.WAITING]
+        self[Slot.RUNNING] = 0
+        self._settle()
+
+    def _at_risk(self) -> int:
+        return self[Slot.HOLDING] + self[Slot.UNSENT]
+
+    def _settle(self) -> None:
+        for slot in (Slot.HOLDING, Slot.UNSENT, Slot.TAKING, Slot.WAITING):
+            self[slot] = 0
 
     def beat(self) -> None:
         self[Slot.BEAT_NS] = time.monotonic_ns()

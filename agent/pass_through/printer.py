@@ -47,6 +47,7 @@ class Printer:
         self._failed_s = -math.inf
         self._power: bool | None = None
         self._look_s = 0.0
+        self._left_s = 0.0  # when the last byte has left, by the line's speed
         self.shut = False  #: nothing more will be written over this connection
 
     @property
@@ -106,10 +107,24 @@ class Printer:
         return self._link.read(Deadline(CLOCK, 0.0))
 
     def write(self, data: bytes) -> int:
-        return self._link.write(data, Deadline(CLOCK, 0.0))
+        count = self._link.write(data, Deadline(CLOCK, 0.0))
+        self._left_s = max(self._left_s, CLOCK.monotonic_s()) + count * self.byte_s
+        return count
 
     def waiting_bytes(self) -> int:
-        return self._link.waiting_bytes()
+        """Written and not gone yet, as the system says."""
+        try:
+            return self._link.waiting_bytes()
+        except LinkError:  # it broke; the next read tells
+            return 0
+
+    def unsent_bytes(self) -> int:
+        """Of these, what would be lost with this process: a connection delivers them all the same."""
+        return 0 if self.network else self.waiting_bytes()
+
+    def leaving(self, now_s: float) -> bool:
+        """Some of what was written is still on its way out."""
+        return self.is_open and (now_s < self._left_s or self.waiting_bytes() > 0)
 
     def end_writing(self) -> None:
         """Pass on that the till will write no more."""
@@ -123,7 +138,7 @@ class Printer:
             self._power = self._link.power_line()
         return self._power
 
-    def follows(self, line: Line) -> bool:
+    def follows(self, line: Line, now_s: float) -> bool:
         """Whether the real line is set as the till's is; if it can be now, it is set so."""
         if self._line is None or self._configured is None or not isinstance(self._link, SerialLink):
             return True
@@ -135,7 +150,7 @@ class Printer:
         if wanted == self._line:
             return True
         if self.is_open:
-            if self._link.waiting_bytes():
+            if self.leaving(now_s):
                 return False  # what was written at the old speed leaves at the old speed
             try:
                 self._apply(self._link, wanted)

@@ -17,6 +17,7 @@ from pathlib import Path
 
 from agent import sdnotify
 from agent.pass_through import worker
+from agent.pass_through.lane import STOP_S
 from agent.pass_through.ledger import Ledger
 from agent.pass_through.seat import Seat
 from agent.pass_through.tcp import TcpTill
@@ -29,7 +30,7 @@ from drivers.link import address as addresses
 HANGS_S = 5.0  #: a lane turns at least once a second
 LIVED_S = 5.0  #: a worker that lived so long died of something new
 PAUSES_S = (0.0, 0.1, 0.2, 0.5, 1.0)
-END_S = 3.0
+END_S = STOP_S + 2
 NO_LINE_BAUD = 115200  #: what the till finds on a tty whose device has no line speed
 _SIGNALS = frozenset({signal.SIGCHLD, signal.SIGTERM, signal.SIGINT})
 
@@ -100,6 +101,8 @@ class Supervisor:
         self._start()
 
     def _start(self) -> None:
+        for place in self._places:
+            place.till.renew()
         doubts = [
             # A worker takes a TCP till's connection along; the tty is ours.
             place.ledger.begin(door_lost=not self._worker or place.till.each_connects)

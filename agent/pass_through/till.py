@@ -15,6 +15,10 @@ class Line:
     xonxoff: bool = False
 
 
+class DoorSpent(Exception):
+    """No till can come through this door any more: the supervisor has to renew it."""
+
+
 class Till(Protocol):
     """One till at a time. Nothing here ever waits."""
 

@@ -14,7 +14,7 @@ from agent.pass_through.lane import STOP_S, Lane
 from agent.pass_through.ledger import Ledger
 from agent.pass_through.printer import Printer
 from agent.pass_through.seat import Seat
-from agent.pass_through.till import Till
+from agent.pass_through.till import DoorSpent, Till
 from drivers.junction import Maker
 
 BROKE = 70  #: EX_SOFTWARE of sysexits.h
@@ -70,7 +70,7 @@ def _serve_all(places: list[Place], doubts: list[bool]) -> None:
     for lane in lanes:
         lane.stop()
     for thread in threads:
-        thread.join(2 * STOP_S)
+        thread.join(STOP_S + 1)
     for place in places:
         place.ledger.end()
 
@@ -78,6 +78,9 @@ def _serve_all(places: list[Place], doubts: list[bool]) -> None:
 def _serve(lane: Lane, device: str) -> None:
     try:
         lane.run()
+    except DoorSpent:
+        log.warning("%s: the till left its tty locked; it gets another", device)
+        os.kill(os.getpid(), signal.SIGTERM)
     except BaseException:
         # A mistake of ours: the next worker begins with a clean mind, and the till goes on.
         log.exception("%s: the worker broke; another takes over", device)

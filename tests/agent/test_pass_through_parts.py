@@ -54,6 +54,16 @@ def test_what_waited_at_a_door_is_lost_with_the_door(page: Ledger, *, door_lost:
     assert page[Slot.LOST_BYTES] == 8 * door_lost + 5
 
 
+def test_what_has_not_left_over_the_line_is_lost_with_the_process(page: Ledger) -> None:
+    page.begin(door_lost=False)
+    page[Slot.HOLDING], page[Slot.UNSENT] = 3, 4
+    assert page.begin(door_lost=False)
+    assert (page[Slot.LOST_BYTES], page[Slot.UNSENT]) == (7, 0)
+    page[Slot.UNSENT] = 5
+    page.end()
+    assert (page[Slot.LOST_BYTES], page[Slot.UNSENT]) == (12, 0)
+
+
 def test_the_ledger_outlives_the_process(tmp_path: Path) -> None:
     first = Ledger(tmp_path / "l")
     first.begin(door_lost=False)
