@@ -86,6 +86,7 @@ class Quality:
     rtt_ms: float | None = None
     lost_pct: float | None = None
     probes: int = 0
+    lost: int = 0  #: of these, or so late that it comes to the same
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -300,7 +300,7 @@ class Looker:
         lost = sum(ms is None for ms in self._probes)
         pct = round(100 * lost / len(self._probes), 1) if len(self._probes) == WINDOW else None
         # Not the kernel's: after an outage that takes the outage itself for the time of an answer.
-        return Quality(rtt_ms=self._rtt_ms, lost_pct=pct, probes=len(self._probes))
+        return Quality(rtt_ms=self._rtt_ms, lost_pct=pct, probes=len(self._probes), lost=lost)
 
     def _seen_by(self, session: SessionState) -> Handshake | None:
         if session.certificate is None:

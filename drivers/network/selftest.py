@@ -6,23 +6,49 @@ from collections.abc import Callable, Iterator, Mapping
 
 from drivers.api import Step, Verdict
 from drivers.network.findings import Findings
-from drivers.network.judge import LOGIN_WORDS, day, first_ending
+from drivers.network.judge import LOGIN_WORDS, SILENT_WORDS, TLS_WORDS, day, first_ending
 
 VERDICTS: Mapping[bool | None, Verdict] = {None: "untested", True: "failed", False: "passed"}
+TCP_WORDS = {
+    "refused": "refuses the connection",
+    "timeout": "does not answer",
+    "no_way": "there is no way to it",
+    "forbidden": "this machine forbids it; is it a firewall?",
+}
+NOT_REACHED = "not reached"
 
 
 def steps(found: Findings, judged: Mapping[str, bool | None]) -> Iterator[Step]:
-    """One step for each part of the way; what lies behind a trouble is untested."""
+    """One step for each part that this way has; what lies behind a trouble is untested."""
+    without = {"dns": _nameless(found), "tls": _plain(found)}
+    unmeasured = {"latency": found.quality.rtt_ms is None, "loss": not _loss_known(found)}
     for name, kinds, describe in STEPS:
+        if without.get(name):
+            continue
         values = [judged[kind] for kind in kinds]
-        worst = True if True in values else None if None in values else False
+        worst = True if True in values else None if None in values or unmeasured.get(name) else False
         yield Step(name, VERDICTS[worst], describe(found))
 
 
+def _nameless(found: Findings) -> bool:
+    """The broker is configured by its address."""
+    return found.names is None and found.reached is not None and not found.asking
+
+
+def _plain(found: Findings) -> bool:
+    """The broker is spoken to without TLS."""
+    reached = found.reached is not None and not found.reached.error
+    return found.handshake is None and reached and found.session.word not in TLS_WORDS
+
+
+def _loss_known(found: Findings) -> bool:
+    """A few probes that all came through are good enough for a technician."""
+    return found.quality.lost_pct is not None or (found.quality.probes > 0 and not found.quality.lost)
+
+
 def _link(found: Findings) -> str:
-    return (
-        ", ".join(f"{each.name} {each.state.replace('_', ' ')}" for each in found.interfaces)
-        or "no interface"
+    return ", ".join(f"{each.name} {each.state.replace('_', ' ')}" for each in found.interfaces) or (
+        "up" if found.link else "no interface"
     )
 
 
@@ -48,10 +74,12 @@ def _gateway(found: Findings) -> str:
 
 def _dns(found: Findings) -> str:
     if found.names is None:
-        return "there is no name to look up" if found.reached else "not asked"
+        return "not asked"
     servers = ", ".join(found.names.servers) or "no name server"
     if found.names.error == "lies":
         return f"{servers} answers every name with one address ({found.names.detail})"
+    if found.names.error and not found.names.host:
+        return found.names.detail
     if found.names.error:
         return f"{found.names.host}: {found.names.detail or found.names.error} (asked {servers})"
     return f"{found.names.host} is {', '.join(found.names.addresses) or 'not asked'} (by {servers})"
@@ -67,22 +95,25 @@ def _portal(found: Findings) -> str:
 
 def _broker(found: Findings) -> str:
     if found.reached is None:
-        return "not reached for" if not found.session.connected else f"session with {found.session.peer}"
+        return f"session with {found.session.peer}" if found.session.connected else NOT_REACHED
+    if not found.reached.address:
+        return found.session.detail
     place = f"{found.reached.address}, port {found.reached.port}"
     if found.reached.error:
         blocked = "; is the port blocked?" if found.reached.error == "timeout" and found.line else ""
-        return f"{place}: {found.reached.error}{blocked}"
-    silent = "" if found.session.connected else f"; MQTT: {found.session.word}"
+        return f"{place}: {TCP_WORDS.get(found.reached.error, found.reached.error)}{blocked}"
+    silent = f"; {found.session.detail}" if found.session.word in SILENT_WORDS else ""
     return f"{place} connects in {found.reached.ms:.0f} ms{silent}"
 
 
 def _tls(found: Findings) -> str:
     if found.handshake is None:
-        return "none is used, or not reached"
+        return found.session.detail if found.session.word in TLS_WORDS else NOT_REACHED
     ending = first_ending(found)
     ends = f"; {ending[0]} ends first, on {day(ending[1].ends_s)}" if ending else ""
     whose = f" ({found.handshake.certificate.subject})" if found.handshake.certificate else ""
-    return f"{found.handshake.error.replace('_', ' ') or 'good'}{whose}{ends}"
+    why = f": {found.handshake.detail}" if found.handshake.error and found.handshake.detail else ""
+    return f"{found.handshake.error.replace('_', ' ') or 'good'}{whose}{why}{ends}"
 
 
 def _clock(found: Findings) -> str:
@@ -94,16 +125,12 @@ def _clock(found: Findings) -> str:
 def _login(found: Findings) -> str:
     if found.session.connected:
         return "accepted"
-    return (
-        f"{found.session.word}: {found.session.detail}"
-        if found.session.word in LOGIN_WORDS
-        else found.session.word
-    )
+    return found.session.detail if found.session.word in LOGIN_WORDS else NOT_REACHED
 
 
 def _rights(found: Findings) -> str:
     if not found.session.connected:
-        return "not known without a session"
+        return NOT_REACHED
     return f"refused: {', '.join(found.session.refused)}" if found.session.refused else "nothing was refused"
 
 
@@ -114,8 +141,9 @@ def _latency(found: Findings) -> str:
 
 
 def _loss(found: Findings) -> str:
-    lost = found.quality.lost_pct
-    return "not measured" if lost is None else f"{lost:.0f} % of {found.quality.probes} probes lost"
+    quality = found.quality
+    few = "; too few to judge by" if quality.lost_pct is None and quality.lost else ""
+    return f"{quality.lost} of {quality.probes} probes lost{few}" if quality.probes else "not measured"
 
 
 STEPS: tuple[tuple[str, tuple[str, ...], Callable[[Findings], str]], ...] = (

@@ -14,7 +14,7 @@ import pytest
 from drivers.api import Deadline, Link, Occasion, Power, Setup, SystemClock
 from drivers.network import gateway
 from drivers.network.driver import NetworkDriver, make
-from drivers.network.findings import Findings, Gateway, Handshake, Reached
+from drivers.network.findings import Findings, Gateway, Handshake, Quality, Reached
 from drivers.network.judge import KINDS
 from drivers.network.patience import Patience
 from drivers.network.session import SessionState, SessionView
@@ -186,7 +186,55 @@ def test_behind_a_trouble_a_selftest_is_untested() -> None:
     assert verdicts["tls"] == "untested"
     assert verdicts["login"] == "untested"
     (broker,) = [step.detail for step in steps if step.name == "broker"]
-    assert broker == "203.0.113.2, port 8883: timeout; is the port blocked?"
+    assert broker == "203.0.113.2, port 8883: does not answer; is the port blocked?"
+
+
+def told(findings: Findings, state: SessionState) -> dict[str, tuple[str, str]]:
+    steps = driver(Looks(findings), Session(state)).selftest("internal", OCCASION, soon())
+    return {step.name: (step.verdict, step.detail) for step in steps}
+
+
+def test_what_the_way_does_not_have_is_no_step() -> None:
+    seen = told(found(names=None, handshake=None), CONNECTED)
+    assert "dns" not in seen
+    assert "tls" not in seen
+    assert {verdict for verdict, _ in seen.values()} == {"passed"}
+    # With TLS and behind a dead router there are such steps, and nothing is known of them.
+    dead = told(found(names=None, reached=None, handshake=None), away("timeout"))
+    assert dead["dns"] == ("untested", "not asked")
+    assert dead["tls"] == dead["login"] == dead["rights"] == ("untested", "not reached")
+    assert dead["broker"][1] == "not reached"
+
+
+@pytest.mark.parametrize(
+    ("quality", "loss"),
+    [
+        (Quality(), ("untested", "not measured")),
+        (Quality(rtt_ms=20.0, probes=8), ("passed", "0 of 8 probes lost")),
+        (Quality(rtt_ms=20.0, probes=8, lost=2), ("untested", "2 of 8 probes lost; too few to judge by")),
+        (Quality(rtt_ms=20.0, probes=16, lost=4, lost_pct=25.0), ("failed", "4 of 16 probes lost")),
+    ],
+)
+def test_what_was_not_measured_has_not_passed(quality: Quality, loss: tuple[str, str]) -> None:
+    seen = told(found(quality=quality), CONNECTED)
+    assert seen["loss"] == loss
+    assert seen["latency"][0] == ("untested" if quality.rtt_ms is None else "passed")
+
+
+@pytest.mark.parametrize(
+    ("word", "step"),
+    [("closed", "broker"), ("tls_refused", "tls"), ("not_authorised", "login")],
+)
+def test_why_the_broker_does_not_serve_us_is_a_sentence(word: str, step: str) -> None:
+    sentence = "broker 203.0.113.2:8883: a sentence; and what to do"
+    seen = told(found(handshake=None), away(word, sentence))
+    assert seen[step][1].endswith(sentence)
+    assert all(word not in detail for _, detail in seen.values())
+
+
+def test_a_simulated_broker_has_no_address_to_name() -> None:
+    seen = told(found(reached=Reached(address="", port=0, error="refused")), away("absent", "broker b: why"))
+    assert seen["broker"] == ("failed", "broker b: why")
 
 
 def test_an_expired_certificate_is_described() -> None:
