@@ -366,7 +366,8 @@ def read_by_a_technician() -> str:
         assert [name for name, (verdict, _) in refused.items() if verdict == "failed"] == ["login"]
         here.lab.block(PORT)
         _, blocked = steps(here)
-        assert blocked["broker"] == ("failed", f"{BROKER}, port {PORT}: does not answer; is the port blocked?")
+        place = f"{BROKER}, port {PORT}"
+        assert blocked["broker"] == ("failed", f"{place}: does not answer; is the port blocked?")
         assert blocked["login"][0] == "untested"
         return "read step by step"
 
