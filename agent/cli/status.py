@@ -15,6 +15,7 @@ from agent.cli.exits import FINE, FOUND
 from agent.cli.local import NoDaemon, Refused, lines_from_daemon
 from agent.cli.service import config_option, load_or_exit
 from agent.config import Config
+from agent.diagnosis.catalogue import CATALOGUE
 
 WATCH_S = 1.0
 COLOURS = {"ok": "green", "soon": "yellow", "now": "red", "unknown": "bright_black"}
@@ -76,6 +77,7 @@ def text(view: dict[str, Any]) -> str:
     lines += [
         click.style("  fault    ", fg="red")
         + f"{fault['fault']} ({fault['severity']}) since {_since(fault['raised_at'])}"
+        + _meaning(fault["kind"])
         for fault in health["faults"]
     ]
     return "\n".join(lines)
@@ -86,6 +88,12 @@ def _shop(view: dict[str, Any]) -> str:
     hours = {True: "open   ", False: "closed   ", None: ""}[view["open"]]
     said = ", ".join(f"{each['source']} {each['word']}" for each in view["sale"]["why"])
     return f"{hours}sale {view['sale']['state']}{f' ({said})' if said else ''}"
+
+
+def _meaning(kind: str) -> str:
+    """In plain words; a daemon of another version may know other kinds."""
+    known = CATALOGUE.get(kind)
+    return f"\n           {known.meaning}" if known else ""
 
 
 def _since(at: str) -> str:

@@ -47,6 +47,24 @@ def test_it_shows_the_shop_and_its_sale(shop_open: bool | None, sale: dict[str, 
     assert first == shown
 
 
+def test_a_fault_is_told_in_plain_words() -> None:
+    kinds = ("paper_end", "of_another_version")
+    faults = [
+        {
+            "fault": f"receipt/{kind}",
+            "kind": kind,
+            "severity": "major",
+            "raised_at": "2026-01-01T10:20:30.000Z",
+        }
+        for kind in kinds
+    ]
+    shown = click.unstyle(status.text(VIEW | {"health": {"level": "now", "devices": {}, "faults": faults}}))
+    first, meaning, other = shown.splitlines()[-3:]
+    assert first.startswith("  fault    receipt/paper_end (major) since ")
+    assert meaning.strip() == "the printer has no paper"
+    assert "of_another_version" in other
+
+
 class Looked(Exception):
     """Often enough."""
 

@@ -71,6 +71,19 @@ def test_names_and_times_are_whole_on_any_usual_terminal(columns: int, lines: in
         assert whole in shown, shown
 
 
+def test_no_device_is_pushed_off_a_plain_terminal_by_what_another_does_not_know() -> None:
+    picture = Picture()
+    unknown = {kind: {"value": None} for kind in ("no_address", "no_route", "internet_down", "dns_failed")}
+    for name, conditions in (("host", {}), ("network", unknown), ("receipt", CONDITIONS)):
+        body = {"power": "online", "conditions": conditions}
+        picture.take(Message(f"{TERMINAL}device/{name}", True, 1, body, 0))
+    console = Console(width=80, height=24, file=io.StringIO(), record=True)
+    console.print(render(picture, broker="x", columns=80), height=24)
+    shown = console.export_text()
+    assert "fine 4 not known" in shown
+    assert "paper_near_end stalled?" in shown
+
+
 def test_it_shows_what_is_known_of_the_shop() -> None:
     picture = Picture()
     for health, shown in (

@@ -25,6 +25,7 @@ FLOW_LINES = 200
 STORY_LINES = 12
 PAST_FAULTS = 4
 MIDDLE_LINES = 11
+UNKNOWN_NAMED = 2  #: more than these are counted
 NARROW_COLUMNS = 150  #: below this, devices and faults stand one above the other
 NARROW_LINES = 6  #: of each of the two then: a plain terminal of 24 lines shows all four panels
 
@@ -88,7 +89,8 @@ def _said(topic: str, body: dict[str, Any]) -> tuple[str, str]:
     if topic == "event":
         return f"#{body.get('seq')} {body.get('type')}", ""
     if topic == "health":
-        return f"level {body.get('level')}, {len(body.get('faults', []))} open", ""
+        faults = len(body.get("faults", []))
+        return f"level {body.get('level')}, {faults} fault{'' if faults == 1 else 's'}{_shop(body)}", ""
     if topic == "status":
         return f"{body.get('state')} ({body.get('reason')})", ""
     if topic.startswith("device/"):
@@ -133,7 +135,7 @@ def _head(picture: Picture, broker: str) -> Panel:
     line = Text()
     line.append(f" {level.upper()} ", style=LEVELS.get(level, UNKNOWN_LEVEL))
     line.append(f"  {picture.terminal}", style="bold")
-    line.append(_shop(picture.health))
+    line.append(_shop(picture.health).replace(", ", "   "))
     line.append(
         f"   {picture.status.get('state', 'connecting…')}   broker {broker}   {picture.messages} messages"
     )
@@ -143,8 +145,8 @@ def _head(picture: Picture, broker: str) -> Panel:
 
 def _shop(health: dict[str, Any]) -> str:
     """What is known of the shop: open or closed, a sale or none."""
-    hours = {True: "   open", False: "   closed", None: ""}[health.get("open")]
-    sale = {"yes": "   a sale", "no": "   no sale"}.get(health.get("sale", ""), "")
+    hours = {True: ", open", False: ", closed", None: ""}[health.get("open")]
+    sale = {"yes": ", a sale", "no": ", no sale"}.get(health.get("sale", ""), "")
     return hours + sale
 
 
@@ -166,14 +168,19 @@ def _devices(picture: Picture) -> Panel:
 
 
 def _conditions(device: dict[str, Any]) -> Text:
-    """What holds in red, what is unknown in grey with a question mark."""
-    line = Text()
-    for kind, condition in device.get("conditions", {}).items():
-        if condition["value"]:
-            line.append(f"{kind} ", style="bold red")
-        elif condition["value"] is None:
-            line.append(f"{kind}? ", style="bright_black")
-    return line if line else Text("fine", style="green")
+    """One line, so that no device is pushed off: what holds in red, what is unknown in grey."""
+    conditions = device.get("conditions", {})
+    unknown = [kind for kind, condition in conditions.items() if condition["value"] is None]
+    line = Text(overflow="ellipsis", no_wrap=True)
+    for kind in lit_conditions(device):
+        line.append(f"{kind} ", style="bold red")
+    if not line:
+        line.append("fine ", style="green")
+    if len(unknown) > UNKNOWN_NAMED:
+        line.append(f"{len(unknown)} not known", style="bright_black")
+    else:
+        line.append(" ".join(f"{kind}?" for kind in unknown), style="bright_black")
+    return line
 
 
 def _faults(picture: Picture) -> Panel:
