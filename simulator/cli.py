@@ -163,7 +163,9 @@ def counter_command(folder: Path, broker: str, say: Path | None, *, till: bool) 
     counter = Counter(folder, broker, loop, TillPlan(say=say) if till else None)
     try:
         counter.open()
-        click.echo(f"serving; now run: tillwatch run --config {counter.config}")
+        beside = f"tillwatch pass-through --config {counter.config}\n" if till else ""
+        click.echo(f"serving; now run{', each in a terminal of its own' if till else ''}:")
+        click.echo(f"{beside}tillwatch run --config {counter.config}")
         loop.run()
     except (DoorError, ControlError, OSError) as error:
         fail(error, _UNREACHABLE)

@@ -16,7 +16,10 @@ from drivers import registry
 @config_option
 @log_level_option
 def pass_through(config_path: Path, log_level: str) -> None:
-    """Share devices with the till: own them, and offer the till a door to each in their place."""
+    """Share devices with the till: own them, and offer the till a door to each in their place.
+
+    Runs beside `tillwatch run`, with the same configuration, and needs it not.
+    """
     config = load_or_exit(config_path)
     shared = [
         {

@@ -57,7 +57,7 @@ class Tested:
 def selftest(
     devices: tuple[str, ...], config_path: Path, level: Level, *, as_json: bool, report: Path | None
 ) -> None:
-    """Test DEVICEs, or all that the configuration names.
+    """Test DEVICEs: those of the configuration, `host` or `network`; all of them if none is named.
 
     If the daemon runs, it does the testing, since it owns the devices. Exit 0 all passed, 1 one
     failed, 3 one could not be tested.
