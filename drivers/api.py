@@ -204,5 +204,5 @@ class DriverSpec:
     options: Mapping[str, type | tuple[str, ...]] = field(default_factory=dict)
     """Further config keys, each with its type or the words it may be."""
     junction: str = ""
-    """`package.module:Class` of what shares such a device with the till; without one, shared access is refused."""
+    """`package.module:Class` of what shares such a device with the till; without one it cannot be shared."""
     make: Maker
