@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -218,19 +218,28 @@ CHANGES = {
 }
 
 
-def open_by_brute_force(week: str, moment: datetime, zone: ZoneInfo) -> bool:
-    """Each span of the days around, from its first moment to its last, counted in real seconds."""
-    today = moment.astimezone(zone).date()
-    for back in range(-1, 3):
-        day = today - timedelta(days=back)
-        for start, end in read_week(week)[day.weekday()]:
-            midnight = datetime(day.year, day.month, day.day)  # noqa: DTZ001 - the wall's clock has no zone
-            ends = [
-                (midnight + timedelta(minutes=m)).replace(tzinfo=zone).astimezone(UTC) for m in (start, end)
-            ]
-            if ends[0] <= moment < ends[1]:
-                return True
-    return False
+class BruteForce:
+    """Each span of each day from its first moment to its last, counted in real seconds."""
+
+    def __init__(self, week: str, zone: ZoneInfo) -> None:
+        self._week = read_week(week)
+        self._zone = zone
+        self._ends_s: dict[date, list[tuple[float, float]]] = {}
+
+    def open_at(self, wall_s: float) -> bool:
+        today = datetime.fromtimestamp(wall_s, self._zone).date()
+        around = [today - timedelta(days=back) for back in range(-1, 3)]
+        return any(from_s <= wall_s < to_s for day in around for from_s, to_s in self._spans(day))
+
+    def _spans(self, day: date) -> list[tuple[float, float]]:
+        if day not in self._ends_s:
+            spans = self._week[day.weekday()]
+            self._ends_s[day] = [(self._at(day, start), self._at(day, end)) for start, end in spans]
+        return self._ends_s[day]
+
+    def _at(self, day: date, minutes: int) -> float:
+        midnight = datetime(day.year, day.month, day.day)  # noqa: DTZ001 - the wall's clock has no zone
+        return (midnight + timedelta(minutes=minutes)).replace(tzinfo=self._zone).timestamp()
 
 
 @settings(deadline=None, max_examples=60)
@@ -248,15 +257,13 @@ def test_open_and_its_next_change_by_brute_force(
     shop = hours(week, (), zone)
     day = CHANGES[zone][which] if near else "2027-06-15"
     wall_s = at(f"{day} 02:30", zone) + into_s
-    assert shop.open_at(wall_s) is open_by_brute_force(
-        week, datetime.fromtimestamp(wall_s, UTC), ZoneInfo(zone)
-    )
+    expected = BruteForce(week, ZoneInfo(zone))
+    assert shop.open_at(wall_s) is expected.open_at(wall_s)
     next_s = shop.next_change_s(wall_s)
     step_s = 300
     for look_s in range(int(wall_s), int(wall_s) + 2 * 86_400, step_s):
-        expected = open_by_brute_force(week, datetime.fromtimestamp(look_s, UTC), ZoneInfo(zone))
         if next_s is None or look_s < next_s:
-            assert expected is shop.open_at(wall_s)
+            assert expected.open_at(look_s) is shop.open_at(wall_s)
             continue
         # A neighbour that opens within the step may hide the change from so coarse a look.
         assert shop.open_at(next_s) is not shop.open_at(wall_s)
@@ -269,14 +276,14 @@ def test_open_and_its_next_change_by_brute_force(
 @pytest.mark.parametrize("zone", ZONES)
 def test_every_change_of_three_years_is_where_brute_force_finds_it(zone: str) -> None:
     week = "Mo-Fr 08:00-20:00; Fr 18:00-02:30; Sa 01:45-03:15,22:00-02:15; Su 02:30-02:45"
-    shop, place = hours(week, (), zone), ZoneInfo(zone)
+    shop, expected = hours(week, (), zone), BruteForce(week, ZoneInfo(zone))
     wall_s = at("2026-01-01 00:00", zone)
     ends_s = wall_s + 3 * 366 * 86_400
     while wall_s < ends_s:
         next_s = shop.next_change_s(wall_s)
         assert next_s is not None
         moments = [wall_s, (wall_s + next_s) / 2, next_s - 0.001]
-        said = {open_by_brute_force(week, datetime.fromtimestamp(s, UTC), place) for s in moments}
+        said = {expected.open_at(moment) for moment in moments}
         assert said == {shop.open_at(wall_s)}
-        assert open_by_brute_force(week, datetime.fromtimestamp(next_s, UTC), place) not in said
+        assert expected.open_at(next_s) not in said
         wall_s = next_s

@@ -5,8 +5,10 @@ from __future__ import annotations
 import itertools
 import math
 import random
+from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import cache
 
 import pytest
 from hypothesis import given, settings
@@ -223,11 +225,13 @@ def supermarket(seed: int) -> Day:
 def idle_counter(inputs: list[float], ends_s: float) -> Iterator[tuple[float, SaleWord]]:
     """What one that looks each two seconds tells: input since the last look, or when it was last."""
     last_s: float | None = None
+    coming = deque(inputs)
     for look in range(int(ends_s / 2)):
         now_s = look * 2.0
-        fresh = [at_s for at_s in inputs if now_s - 2 < at_s <= now_s]
-        last_s = fresh[-1] if fresh else last_s
-        yield now_s, SaleWord("input", bool(fresh), "whole", 5.0, None if fresh else last_s and last_s + 1000)
+        fresh = bool(coming) and coming[0] <= now_s
+        while coming and coming[0] <= now_s:
+            last_s = coming.popleft()
+        yield now_s, SaleWord("input", fresh, "whole", 5.0, None if fresh else last_s and last_s + 1000)
 
 
 def kiosk(seed: int) -> Day:
@@ -244,12 +248,17 @@ def kiosk(seed: int) -> Day:
     return Day(sales, words, at_s + 600)
 
 
-def states(day: Day) -> list[tuple[float, str]]:
-    """(moment, state) at each change; time moves from word to word and to what is due by itself."""
+@cache
+def lived(shop: Callable[[int], Day], seed: int) -> tuple[Day, list[tuple[float, str]]]:
+    """A day, and (moment, state) at each change.
+
+    Time moves from word to word, and to what is due by itself.
+    """
+    day = shop(seed)
     clock = TurnedClock()
     sale = SaleState(clock, QUIET_S)
     told: list[tuple[float, str]] = [(0.0, sale.state())]
-    words = sorted(day.words, key=lambda each: each[0])
+    words = deque(sorted(day.words, key=lambda each: each[0]))
     zero_s = clock.monotonic_s()
 
     def look() -> None:
@@ -261,9 +270,9 @@ def states(day: Day) -> list[tuple[float, str]]:
         next_s = min(words[0][0] if words else day.ends_s, math.inf if due_s is None else due_s - zero_s)
         clock.advance(max(next_s - now_s, 0.0))
         while words and words[0][0] <= clock.monotonic_s() - zero_s + 1e-9:
-            sale.tell(words.pop(0)[1])
+            sale.tell(words.popleft()[1])
         look()
-    return told
+    return day, told
 
 
 def spans_of(told: list[tuple[float, str]], word: str, ends_s: float) -> list[tuple[float, float]]:
@@ -282,8 +291,7 @@ LOOK_S = 2.0
 def test_a_day_never_says_no_while_the_shop_sells(
     shop: Callable[[int], Day], late_s: float, seed: int
 ) -> None:
-    day = shop(seed)
-    told = states(day)
+    day, told = lived(shop, seed)
     for from_s, to_s in spans_of(told, "no", day.ends_s):
         for begins_s, ends_s in day.sales:
             assert min(to_s, ends_s) - max(from_s, begins_s) <= late_s + 0.001, (from_s, begins_s)
@@ -292,8 +300,7 @@ def test_a_day_never_says_no_while_the_shop_sells(
 @pytest.mark.parametrize("seed", range(5))
 @pytest.mark.parametrize("shop", [bar, supermarket], ids=["bar", "supermarket"])
 def test_no_comes_within_quiet_s_of_a_sales_end(shop: Callable[[int], Day], seed: int) -> None:
-    day = shop(seed)
-    told = states(day)
+    day, told = lived(shop, seed)
     nos = spans_of(told, "no", day.ends_s)
     sales = [*day.sales, (day.ends_s, day.ends_s)]
     late = [
@@ -308,8 +315,7 @@ def test_no_comes_within_quiet_s_of_a_sales_end(shop: Callable[[int], Day], seed
 
 @pytest.mark.parametrize("seed", range(5))
 def test_a_kiosk_is_yes_or_unknown(seed: int) -> None:
-    day = kiosk(seed)
-    told = states(day)
+    day, told = lived(kiosk, seed)
     assert {said for _, said in told} == {"yes", "unknown"}
     yes = spans_of(told, "yes", day.ends_s)
     assert all(any(from_s <= ends_s <= to_s for from_s, to_s in yes) for _, ends_s in day.sales)

@@ -63,16 +63,19 @@ def test_no_health_before_every_device_had_an_observation_or_three_polls_passed(
     assert forward.broker.on("health")[-1]["level"] == "unknown"
 
 
-def test_health_and_device_are_refreshed_when_nothing_happens(forward: Forward) -> None:
-    forward.run(2 * DEVICE_REFRESH * CONFIG.agent.health_refresh_s)
+def test_health_and_device_are_refreshed_when_nothing_happens() -> None:
+    refresh_s = 100.0
+    forward = Forward(Bench(), replace(CONFIG, agent=replace(CONFIG.agent, health_refresh_s=refresh_s)))
+    forward.run(SETTLED_S + 2 * DEVICE_REFRESH * refresh_s)
     assert len(forward.broker.on("health")) == 1 + 2 * DEVICE_REFRESH
     refreshes = forward.broker.on("device/receipt")
     assert 3 <= len(refreshes) <= 5  # the first ones tell of identity and counters as they become known
     assert len({message["id"] for message in refreshes}) == len(refreshes)
 
 
-def test_metrics_carry_each_devices_statistics(forward: Forward) -> None:
-    forward.run(CONFIG.agent.metric_s)
+def test_metrics_carry_each_devices_statistics() -> None:
+    forward = Forward(Bench(), replace(CONFIG, agent=replace(CONFIG.agent, metric_s=60)))
+    forward.run(60)
     values = forward.broker.on("metric")[-1]["values"]
     assert list(values) == ["receipt"]
     assert all(isinstance(value, int | float) for value in values["receipt"].values())
@@ -140,7 +143,7 @@ def test_the_view_shows_the_latest_of_everything(forward: Forward) -> None:
 
 def with_shop(said: str, maintenance: str = "") -> Forward:
     """A terminal of a shop with such hours, at 07:30 UTC."""
-    bench = Bench()
+    bench = Bench(poll_s=5.0)
     bench.clock.step_wall(7.5 * 3600 - bench.clock.wall_s() % 86_400)
     terminal = replace(CONFIG.terminal, hours=said, timezone="UTC", maintenance=maintenance)
     return Forward(bench, replace(CONFIG, terminal=terminal))
