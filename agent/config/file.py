@@ -128,6 +128,8 @@ def load(path: Path, env: Mapping[str, str]) -> Config:
     devices = _devices(document.get("device", []), problems)
     if "holidays" in read["terminal"] and "hours" not in document["terminal"]:
         problems.add("terminal.holidays", "needs hours beside it")
+    if "origins" in read["till"] and "http" not in document["till"]:
+        problems.add("till.origins", "needs http beside it")
     mqtt = _mqtt(read["mqtt"], problems)
     agent = _agent(read["agent"], env, problems)
     problems.end()

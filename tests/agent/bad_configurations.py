@@ -82,6 +82,7 @@ BAD: dict[str, tuple[str | bytes, str]] = {
     "refresh a date": (LEAST + "[agent]\nhealth_refresh_s = 2026-01-01", "agent.health_refresh_s: expected a number, not a date or time"),
     "metric a list": (LEAST + "[agent]\nmetric_s = [1]", "agent.metric_s: expected a number, not a list"),
     "check_url": (LEAST + '[network]\ncheck_url = "https://x.example/"', "network.check_url: expected http://HOST"),
+    "origins without http": (LEAST + '[till]\norigins = ["https://till.example"]', "till.origins: needs http beside it"),
     "vitals": (LEAST + '[host]\nvitals = "file:vitals.json"', "host.vitals: expected psutil, or file: with an absolute path"),
     "device single brackets": (LEAST + '[device]\nid = "lamp"', "device: expected tables [[device]], with double brackets"),
     "device id missing": (LEAST + LAMP.replace('id = "lamp"\n', ""), "device[0].id: is missing"),
