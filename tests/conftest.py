@@ -35,6 +35,12 @@ def _children() -> set[psutil.Process]:
     return set(psutil.Process().children())
 
 
+def pytest_collection_finish() -> None:
+    """What was collected lives on to the end: each later look for garbage need not walk through it."""
+    gc.collect()
+    gc.freeze()
+
+
 @pytest.fixture(autouse=True)
 def no_leaks(request: pytest.FixtureRequest) -> Iterator[None]:
     """Fails a test that leaves a thread, a descriptor or a child process behind."""
