@@ -9,7 +9,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from drivers.printer.escpos.automatic import ANSWER_S, PENDING_MOST, Settings
-from drivers.printer.escpos.claims import CLAIMS_MOST, KEYS_MOST, LIVE_S, PROCESS_IDS, Claims, Owner
+from drivers.printer.escpos.claims import (
+    CLAIMS_MOST,
+    KEYS_MOST,
+    LATE_MOST,
+    LIVE_S,
+    PROCESS_IDS,
+    Claims,
+    Owner,
+)
 from drivers.printer.escpos.commands import Kind
 from drivers.printer.escpos.consts import ASB_ITEM_BITS, BLOCK_MOST
 from drivers.printer.escpos.junction import (
@@ -337,8 +345,10 @@ def test_a_late_answer_is_still_the_agents(scene: Scene) -> None:
     scene.ask(MODEL).after(50.0)
     assert scene.says(b"_M\x00").mail() == (b"", b"_M\x00")
     scene.ask(EOT1).after(2.5)
-    assert scene.says(b"\x12").mail() == (b"\x12", b""), "that late it is nobody's, so the till's"
-    assert scene.junction.unclaimed == 1
+    assert scene.says(b"\x12").mail() == (b"", b"\x12"), "a network may have kept it"
+    line = Scene(Junction(byte_s=SLOW)).proves(EOT1).ask(EOT1).after(2.5)
+    assert line.says(b"\x12").mail() == (b"\x12", b""), "that late it is nobody's, so the till's"
+    assert line.junction.unclaimed == 1
 
 
 def test_the_till_goes_first_where_the_agents_is_old(scene: Scene) -> None:
@@ -708,3 +718,40 @@ def test_one_question_waits_before_the_line_and_its_answer_is_the_agent_s(scene:
     scene.junction.not_left(0, scene.now_s)
     scene.after(0.2).says(FINE_2)
     assert scene.mail() == (b"", FINE_2)
+
+
+def test_late_answers_to_the_agent_over_a_network_are_never_the_till_s(scene: Scene) -> None:
+    """A full printer leaves questions in its connection for minutes, and then answers all of them."""
+    scene.proves(EOT1)
+    asked = 0
+    for _ in range(60):
+        scene.ask(EOT1).after(2)
+        asked += len(scene.sent()) // 3
+        scene.junction.agent_gone(scene.now_s)
+    assert LATE_MOST < asked < CLAIMS_MOST
+    scene.says(FINE_2 * asked)
+    assert scene.mail() == (b"", b"")
+    assert scene.ask(EOT1).sent() == EOT1
+    scene.says(FINE_2)
+    assert scene.mail() == (b"", FINE_2)
+
+
+def test_a_question_that_was_lost_takes_nothing_from_the_next_one(scene: Scene) -> None:
+    scene.proves(EOT1).ask(EOT1).after(2)
+    scene.junction.agent_gone(scene.now_s)
+    scene.ask(EOT1).says(FINE_2)
+    assert scene.mail() == (b"", FINE_2)
+
+
+def test_after_a_question_of_the_till_s_in_vain_what_comes_late_may_be_its_answer(scene: Scene) -> None:
+    scene.proves(EOT1).ask(EOT1).after(3).till(EOT4).after(2)
+    scene.says(LOW)
+    assert scene.mail() == (LOW, b"")
+
+
+def test_what_has_left_waits_no_longer_for_its_answer(scene: Scene) -> None:
+    scene.till(EOT1).till(EOT4)
+    scene.junction.not_left(len(EOT4), scene.now_s + 1.0)
+    scene.after(1.04).says(FINE_2)
+    assert scene.mail() == (FINE_2, b"")
+    assert scene.junction.unclaimed == 0, "the later question has not had its time yet"

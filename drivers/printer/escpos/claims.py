@@ -26,6 +26,9 @@ PROCESS_IDS = 8  #: of the agent's that may still be answered: when, depends on 
 _FIRM_S = {True: 1.0, False: 10.0}  # by real_time: so long the order is trusted against the till
 _TILL_LAST_S = {True: TILL_WAITS_S, False: 10.0}  # and so long an answer may come at all
 _AGENT_LAST_S = {True: 2.0, False: 60.0}
+NETWORK_LAST_S = 300.0  #: a network keeps what a full printer does not take, so its answer may come then
+LATE_MOST = 8  #: so many of the agent's may wait there,
+LATE_EACH_S = 15.0  #: and then one more each that
 
 
 Value = TypeVar("Value")
@@ -80,6 +83,7 @@ class Claims:
     """The questions on their way, oldest first."""
 
     def __init__(self) -> None:
+        self.network = False  #: nothing is lost on the way, however long it takes
         self._claims: deque[Claim] = deque(maxlen=CLAIMS_MOST)
         self._proven: OrderedDict[bytes, None] = OrderedDict()
         self._in_vain: OrderedDict[bytes, int] = OrderedDict()
@@ -140,14 +144,35 @@ class Claims:
             self._prove(first.key)
         for claim in later:
             claim.shaky = True
+        if first.owner is Owner.AGENT and any(claim.gets is Owner.AGENT for claim in later):
+            return Owner.AGENT  # the late one may never come; it knows how to tell
         return first.gets
 
     def expire(self, now_s: float) -> None:
         """Forget what will not be answered any more."""
-        for claim in [claim for claim in self._claims if now_s - claim.sent_s >= _last_s(claim)]:
+        over = [claim for claim in self._claims if now_s - claim.sent_s >= self._last_s(claim)]
+        if any(claim.owner is Owner.TILL and claim.real_time for claim in over):
+            # What comes late now may be the till's.
+            over += [c for c in self._late() if c not in over and now_s - c.sent_s >= _AGENT_LAST_S[True]]
+        for claim in over:
             self._claims.remove(claim)
             if claim.owner is Owner.TILL:
                 self._remember(self._in_vain, claim.key, self._in_vain.get(claim.key, 0) + 1)
+
+    def _last_s(self, claim: Claim) -> float:
+        if claim.kind is Kind.PROCESS:
+            return math.inf
+        if claim.owner is Owner.TILL:
+            return _TILL_LAST_S[claim.real_time]
+        return NETWORK_LAST_S if self.network and claim.real_time else _AGENT_LAST_S[claim.real_time]
+
+    def _late(self) -> list[Claim]:
+        return [claim for claim in self._claims if claim.owner is Owner.AGENT and claim.real_time]
+
+    def next_late_s(self) -> float:
+        """Until when the agent asks nothing more, since so many of its questions are still on their way."""
+        late = self._late()
+        return late[-1].sent_s + LATE_EACH_S if len(late) >= LATE_MOST else -math.inf
 
     def orphan(self, owner: Owner) -> None:
         """This one went: the answers to it are nobody's."""
@@ -218,9 +243,3 @@ def _fits(claim: Claim, kind: Kind, raw: bytes) -> bool:
     if kind is Kind.PROCESS:
         return claim.key[7:] == raw[2:-1]
     return kind is not Kind.BLOCK or raw[0] in claim.question.answer.headers
-
-
-def _last_s(claim: Claim) -> float:
-    if claim.kind is Kind.PROCESS:
-        return math.inf
-    return (_TILL_LAST_S if claim.owner is Owner.TILL else _AGENT_LAST_S)[claim.real_time]

@@ -72,6 +72,7 @@ class Junction:
         self._byte_s = byte_s
         self._stream = JobStream()
         self._claims = Claims()
+        self._claims.network = byte_s == 0
         self._automatic = AutomaticStatus(Settings(till, agent))
         self._replies = Replies(self._claims, self._automatic)
         self._waiting = bytearray()  # the till's, for the printer
@@ -306,6 +307,7 @@ class Junction:
         set_s = self._automatic.awaited_s()
         return max(
             self._claims.tills_until_s(queued=False),
+            self._claims.next_late_s(),
             live.sent_s + LIVE_S if live is not None else -math.inf,
             set_s + TILL_WAITS_S if set_s is not None else -math.inf,
         )
