@@ -67,6 +67,8 @@ def test_names_and_times_are_whole_on_any_usual_terminal(columns: int, lines: in
         "stalled?",
         "#2",
         "the paper roll",
+        "Ctrl-C ends",
+        "5 messages",
     ):
         assert whole in shown, shown
 

@@ -132,14 +132,13 @@ def render(picture: Picture, *, broker: str, columns: int) -> RenderableType:
 
 def _head(picture: Picture, broker: str) -> Panel:
     level = picture.health.get("level", "unknown")
-    line = Text()
+    line = Text(overflow="ellipsis", no_wrap=True)
     line.append(f" {level.upper()} ", style=LEVELS.get(level, UNKNOWN_LEVEL))
     line.append(f"  {picture.terminal}", style="bold")
     line.append(_shop(picture.health).replace(", ", "   "))
-    line.append(
-        f"   {picture.status.get('state', 'connecting…')}   broker {broker}   {picture.messages} messages"
-    )
+    line.append(f"   {picture.status.get('state', 'connecting…')}")
     line.append("   Ctrl-C ends", style="bright_black")
+    line.append(f"   {picture.messages} messages   broker {broker}")
     return Panel(line, title="Tillwatch", border_style="blue")
 
 
