@@ -9,7 +9,6 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Protocol
 
-from agent.control import short_address
 
 FOLDER = "till"
 NOTIFY_NAME = "notify"

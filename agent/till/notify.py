@@ -84,6 +84,8 @@ class NotifyDoor:
         return self._rests_till_s if self._rests_till_s > self._clock.monotonic_s() else None
 
     def advance(self) -> None:
+        for source in [source for source in self._senders if not self._speakers.holds(source)]:
+            self._forget(source)  # its word ran out, or was withdrawn; its end is no news
         self._speakers.keep()
 
     def _hear(self, bound: socket.socket) -> None:

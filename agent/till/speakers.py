@@ -48,7 +48,7 @@ class Speakers:
         """
         source = "/".join(filter(None, (TILL, speaker, said.name)))
         now_s = self._clock.monotonic_s()
-        if source not in self._voices and not self._place_for(speaker, now_s):
+        if source not in self._voices and not self._place_for(speaker, now_s, busy=said.busy):
             return None
         lasts_s = said.lasts_s or lasts_s
         self._voices[source] = _Voice(speaker, said.busy, now_s + lasts_s)
@@ -60,6 +60,11 @@ class Speakers:
         """Who said it is gone, so it counts no more."""
         if self._voices.pop(source, None):
             self._tell(SaleWord(source, busy=None, sees="whole", lasts_s=None))
+
+    def holds(self, source: str) -> bool:
+        """Whether its last word still counts."""
+        voice = self._voices.get(source)
+        return voice is not None and voice.ends_s > self._clock.monotonic_s()
 
     def restore(self) -> None:
         """Go on with the sales that were in progress when the agent ended. Before anybody is heard."""
@@ -77,10 +82,17 @@ class Speakers:
         sold = {source: each.ends_s for source, each in self._voices.items() if each.busy}
         self._kept.write({source: ends_s for source, ends_s in sold.items() if ends_s > now_s})
 
-    def _place_for(self, speaker: str, now_s: float) -> bool:
+    def _place_for(self, speaker: str, now_s: float, *, busy: bool) -> bool:
         self._voices = {source: voice for source, voice in self._voices.items() if voice.ends_s > now_s}
-        own = sum(voice.speaker == speaker for voice in self._voices.values())
-        return own < SOURCES_EACH_MOST and len(self._voices) < SOURCES_MOST
+        own = {source: voice for source, voice in self._voices.items() if voice.speaker == speaker}
+        if len(own) < SOURCES_EACH_MOST and len(self._voices) < SOURCES_MOST:
+            return True
+        # A sale that is not heard may be taken for none, so it takes the place of a quiet till.
+        quiet = next((source for source, voice in own.items() if not voice.busy), None)
+        if not busy or quiet is None:
+            return False
+        self.withdraw(quiet)
+        return True
 
     def _greet(self, source: str) -> None:
         if source not in self._greeted and len(self._greeted) < SOURCES_MOST:

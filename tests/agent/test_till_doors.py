@@ -24,7 +24,7 @@ from typing import Any
 import pytest
 
 from agent.config import Agent, Config, Mqtt, Terminal, Till
-from agent.control import short_address
+from drivers.link.unix import short_address
 from agent.diagnosis.sale import SaleWord
 from agent.till import http_door, keeper, notify, shown, stream
 from agent.till.doors import DOOR_FAILED, TillDoors
@@ -294,6 +294,17 @@ def test_descriptors_that_come_along_are_not_kept(shop: Shop) -> None:
     assert os.read(reading, 1) == b"", "nobody holds its other end"
     os.close(reading)
     assert open_descriptors() <= before + 1, "but for the one that tells of the sender's end"
+
+
+def test_names_that_change_all_the_time_take_no_descriptors(shop: Shop) -> None:
+    before = open_descriptors()
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as till, short_address(shop.notify) as address:
+        for number in range(300):
+            said = f"{BUSY}={number % 2}\nX_TILLWATCH_BUSY_S=0.001\nX_TILLWATCH_SOURCE=n{number}"
+            till.sendto(said.encode(), address)
+            time.sleep(0.002)  # a place is free again
+    shop.judge.wait(100)
+    wait_for(lambda: open_descriptors() <= before + 1, f"{before} descriptors, not {open_descriptors()}")
 
 
 def test_a_flood_does_not_fill_the_inbox(shop: Shop) -> None:

@@ -145,6 +145,19 @@ def test_one_speaker_has_few_places_and_all_have_not_many() -> None:
     assert len(told) == count + 1
 
 
+def test_a_sale_takes_the_place_of_one_of_its_speakers_words_that_there_is_none() -> None:
+    told, speakers, clock = words_and_speakers()
+    speakers.say("1", Said(busy=True, name="n0"))
+    for number in range(1, SOURCES_EACH_MOST):
+        clock.advance(1)
+        speakers.say("1", Said(busy=False, name=f"n{number}"))
+    speakers.say("2", Said(busy=False))
+    assert speakers.say("1", Said(busy=False, name="more")) is None
+    told.clear()
+    assert speakers.say("1", Said(busy=True, name="more")) == "till/1/more"
+    assert [(word.source, word.busy) for word in told] == [("till/1/n1", None), ("till/1/more", True)]
+
+
 def test_a_new_source_is_logged_once(caplog: pytest.LogCaptureFixture) -> None:
     _, speakers, _ = words_and_speakers()
     with caplog.at_level(logging.INFO, "tillwatch.till"):
