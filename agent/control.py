@@ -16,11 +16,12 @@ import socket
 import struct
 import threading
 import time
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator
 from pathlib import Path
 from typing import Any
 
 from drivers.errors import HeldByOther, TillwatchError
+from drivers.link.unix import short_address
 
 SOCKET_NAME = "control.sock"
 REQUEST_BYTES = 65536
@@ -188,16 +189,6 @@ def _bind(path: Path) -> socket.socket:
         listener.close()
         raise
     return listener
-
-
-@contextlib.contextmanager
-def short_address(path: Path) -> Iterator[str]:
-    """The address of `path`, which may lie deeper than the 108 bytes of a socket address (unix(7))."""
-    folder = os.open(path.parent, os.O_PATH | os.O_DIRECTORY)
-    try:
-        yield f"/proc/self/fd/{folder}/{path.name}"
-    finally:
-        os.close(folder)
 
 
 def _alive(path: Path) -> bool:

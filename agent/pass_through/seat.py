@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import socket
 from collections.abc import Iterator
 from pathlib import Path
 
 from drivers.errors import LinkUnusable
 from drivers.link.shared_wire import FRAME_MOST, Frame, decode, encode
+from drivers.link.unix import short_address
 
 AHEAD_BYTES = 65536
 """What a daemon that hangs may leave unread; then it loses its seat, and takes it anew when it goes on."""
@@ -27,11 +27,8 @@ class Seat:
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             path.unlink(missing_ok=True)
-            folder = os.open(path.parent, os.O_PATH | os.O_DIRECTORY)
-            try:  # the path may be longer than the 108 bytes of a socket address (unix(7))
-                self.listener.bind(f"/proc/self/fd/{folder}/{path.name}")
-            finally:
-                os.close(folder)
+            with short_address(path) as address:
+                self.listener.bind(address)
             path.chmod(0o600)
             self.listener.setblocking(False)
             self.listener.listen(4)

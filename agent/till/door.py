@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Protocol
 
+from drivers.link.unix import short_address
 
 FOLDER = "till"
 NOTIFY_NAME = "notify"

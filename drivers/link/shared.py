@@ -6,11 +6,9 @@ To a driver it is a link like the device's own. While a job of the till's is in 
 from __future__ import annotations
 
 import contextlib
-import os
 import select
 import socket
 from collections import deque
-from collections.abc import Iterator
 from pathlib import Path
 
 from drivers import errors
@@ -32,6 +30,7 @@ from drivers.link.shared_wire import (
     decode,
     encode,
 )
+from drivers.link.unix import short_address
 from drivers.link.wake import Waiter
 
 HEARD_MOST = 64  #: messages kept while something else is waited for
@@ -164,7 +163,7 @@ class SharedLink:
         made = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         made.settimeout(max(0.001, deadline.remaining_s()))
         try:
-            with _short(self._path) as place:
+            with short_address(self._path) as place:
                 made.connect(place)
         except PermissionError as error:
             made.close()
@@ -231,13 +230,3 @@ class SharedLink:
 
     def _lost(self, why: str | None) -> LinkLost:
         return LinkLost(f"{self._path}: {why}", hint="it is tried again by itself")
-
-
-@contextlib.contextmanager
-def _short(path: Path) -> Iterator[str]:
-    """The address of `path`, which may lie deeper than the 108 bytes of a socket address (unix(7))."""
-    folder = os.open(path.parent, os.O_PATH | os.O_DIRECTORY)
-    try:
-        yield f"/proc/self/fd/{folder}/{path.name}"
-    finally:
-        os.close(folder)

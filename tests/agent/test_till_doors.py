@@ -24,12 +24,12 @@ from typing import Any
 import pytest
 
 from agent.config import Agent, Config, Mqtt, Terminal, Till
-from drivers.link.unix import short_address
 from agent.diagnosis.sale import SaleWord
 from agent.till import http_door, keeper, notify, shown, stream
 from agent.till.doors import DOOR_FAILED, TillDoors
 from agent.till.words import BUSY, LASTS_MOST_S, LASTS_S
 from drivers.api import Json, SystemClock
+from drivers.link.unix import short_address
 from tests.agent.test_till_web import VIEW
 from tests.brokers import free_port
 
