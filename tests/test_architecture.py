@@ -90,6 +90,7 @@ RULES = (
     ),
     Rule("wire is sans-IO", "drivers/*/wire.py", IO),
     Rule("who judges looks at nothing", "drivers/*/judge.py", IO),
+    Rule("probes are counted by who sends none", "drivers/network/probes.py", IO),
     Rule("what passes between daemon and pass-through is sans-IO", "drivers/link/shared_wire.py", IO),
     Rule(
         "the till depends on the pass-through, so that carries little else",
@@ -223,6 +224,7 @@ def test_imports(rule: Rule) -> None:
         ("drivers/exchange.py", "import os", "an exchange"),
         ("drivers/passive/node.py", "from drivers.link.serial import SerialLink", "what is looked at"),
         ("drivers/network/judge.py", "import socket", "who judges"),
+        ("drivers/network/probes.py", "import time", "probes are counted"),
         ("drivers/reader/x/driver.py", "import serial", "serial, USB"),
         ("simulator/doors/usb.py", "import serial", "of these"),
         ("agent/watch/worker.py", "import psutil", "psutil stays"),

@@ -7,28 +7,24 @@ network is asked only while the session is not well, at a pace that slows down, 
 from __future__ import annotations
 
 import dataclasses
-from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 from drivers.api import Clock, Memory
 from drivers.network import certificate, gateway, names, portal, routes, tcp, tls
-from drivers.network.findings import Findings, Gateway, Handshake, Names, Page, Quality, Reached, Route
+from drivers.network.findings import Findings, Gateway, Handshake, Names, Page, Reached, Route
 from drivers.network.interfaces import interfaces, usable
 from drivers.network.pace import Pace
 from drivers.network.patience import Patience
+from drivers.network.probes import BURST, SLOW_MS, Probes
 from drivers.network.session import SessionState, SessionView
 
 LOOK_S = 12.0
 NAME_S, TCP_S, TLS_S, PAGE_S = 4.0, 6.0, 6.0, 3.0
 REMOTE_NAMES_S = 900.0  #: a name server that is not on the local network is asked so rarely while all is well
-BURST = 8
 BURST_S = 5.0
-LATE_MS = 800.0  #: later than the fastest by this: the first packet was lost (RFC 6298: repeated after 1 s)
-WINDOW = 2 * BURST  #: one burst alone could be bad luck
 UNANSWERED = 2
-SLOW_MS = 500.0
 BROKER = "broker"  #: in Memory: where the broker was found last
 
 _PORTAL_LIKE = ("unknown_ca", "wrong_name", "failed")
@@ -77,9 +73,8 @@ class Looker:
         self._burst_pace = Pace()
         self._remote_names_s = float("-inf")
         self._beyond = _Beyond()
-        self._probes: deque[float | None] = deque(maxlen=WINDOW)
+        self._probes = Probes()
         self._repeated = 0
-        self._rtt_ms: float | None = None
 
     def look(self, view: SessionView, patience: Patience, *, thorough: bool = False) -> Findings:
         """Everything that is known now. `thorough`: all of it is asked, whatever it costs."""
@@ -113,7 +108,7 @@ class Looker:
             line=beyond.line,
             handshake=beyond.handshake or self._seen_by(session),
             page=beyond.page,
-            quality=self._quality(),
+            quality=self._probes.quality(),
         )
 
     # -- on this machine and the local network -------------------------------------------------------
@@ -273,34 +268,17 @@ class Looker:
     def _doubted(self, session: SessionState) -> bool:
         line = session.line
         if line is None:
-            return self._bad()
+            return self._probes.bad()
         again, self._repeated = line.repeated > self._repeated, line.repeated
-        return again or self._lost(session) or line.rtt_ms > SLOW_MS or self._bad()
-
-    def _bad(self) -> bool:
-        """The probes so far are not all well."""
-        return None in self._probes or (self._rtt_ms or 0.0) > SLOW_MS
+        return again or self._lost(session) or line.rtt_ms > SLOW_MS or self._probes.bad()
 
     def _burst(self, session: SessionState, patience: Patience) -> None:
         addresses = self._known(session)[:1]
         if not addresses:
             return
         tries = tcp.connect(addresses, self._place.port, BURST, patience.within(BURST_S), all_=True)
-        times = [each.ms for each in tries if each.ms is not None]
-        if not times:
-            return  # not lossy: gone
-        self._rtt_ms = min(times)
-        if len(times) == BURST and max(times) <= self._rtt_ms + LATE_MS:
+        if self._probes.take([each.ms for each in tries]):
             self._burst_pace.reset()  # it may be well again; the next one confirms it soon
-        self._probes.extend(
-            ms if ms is not None and ms <= self._rtt_ms + LATE_MS else None for ms in (t.ms for t in tries)
-        )
-
-    def _quality(self) -> Quality:
-        lost = sum(ms is None for ms in self._probes)
-        pct = round(100 * lost / len(self._probes), 1) if len(self._probes) == WINDOW else None
-        # Not the kernel's: after an outage that takes the outage itself for the time of an answer.
-        return Quality(rtt_ms=self._rtt_ms, lost_pct=pct, probes=len(self._probes), lost=lost)
 
     def _seen_by(self, session: SessionState) -> Handshake | None:
         if session.certificate is None:
