@@ -41,7 +41,11 @@ class TtyTill:
         self._baud = baud
         self._path = Path(at.path)
         self.connected = self.ended = self.spent = False
-        if not self._path.is_symlink() and self._path.exists():
+        try:
+            taken = self._path.exists() and not self._path.is_symlink()
+        except OSError as error:
+            raise _no_place(self._path, error) from error
+        if taken:
             raise HeldByOther(
                 f"tty:{self._path}: a file stands there that is no link", hint="choose another path"
             )
@@ -58,10 +62,7 @@ class TtyTill:
             self._link()
         except OSError as error:
             os.close(self._master)
-            raise LinkUnusable(
-                f"tty:{self._path}: {error.strerror}",
-                hint="its folder must be writable for this user",
-            ) from error
+            raise _no_place(self._path, error) from error
         except BaseException:
             os.close(self._master)
             raise
@@ -166,6 +167,10 @@ def _set_speed(slave: int, baud: int) -> None:
         termios.tcsetattr(slave, termios.TCSANOW, settings)
 
 
+def _no_place(path: Path, error: OSError) -> LinkUnusable:
+    return LinkUnusable(f"tty:{path}: {error.strerror}", hint="its folder must be writable for this user")
+
+
 def _give(node: str, at: TillTty) -> None:
     """Mode and group, as configured."""
     if at.group:
@@ -175,5 +180,10 @@ def _give(node: str, at: TillTty) -> None:
             raise AddressError(
                 f"tty:{at.path}: there is no group {at.group!r}", hint="make it, or name another"
             ) from None
-        os.chown(node, -1, group)
+        try:
+            os.chown(node, -1, group)
+        except PermissionError:
+            raise LinkUnusable(
+                f"tty:{at.path}: this user may not give it to the group {at.group!r}", hint="make it a member"
+            ) from None
     Path(node).chmod(at.mode)
