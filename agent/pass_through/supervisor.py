@@ -29,7 +29,7 @@ from drivers.link import address as addresses
 
 HANGS_S = 5.0  #: a lane turns at least once a second
 LIVED_S = 5.0  #: a worker that lived so long died of something new
-PAUSES_S = (0.0, 0.1, 0.2, 0.5, 1.0)
+PAUSES_S = (0.0, 0.1, 0.2, 0.5, 0.8)  #: back within a second, whatever happens
 END_S = STOP_S + 2
 NO_LINE_BAUD = 115200  #: what the till finds on a tty whose device has no line speed
 _SIGNALS = frozenset({signal.SIGCHLD, signal.SIGTERM, signal.SIGINT})

@@ -189,7 +189,7 @@ def _kill_worker_during(printer: SharedPrinter, till: serial.Serial, data: bytes
     return len(data) - (printer.received().index(data[-20:], began) + 20 - began)
 
 
-@pytest.mark.parametrize("baud", [115200, 0])
+@pytest.mark.parametrize("baud", [pytest.param(115200, marks=pytest.mark.soak), 0])
 def test_the_whole_pass_through_is_killed_during_a_job(beside: Beside, seen: Seen, baud: int) -> None:
     """A printer on a line, whose kernel's buffer holds the job; and one in the network, where it waits."""
     printer = beside() if baud else beside(door="tcp", hold=True, knobs=("rate=1000000",))
@@ -299,6 +299,7 @@ def test_paper_ends_in_a_job_and_the_till_waits_for_it(beside: Beside, seen: See
     until(lambda: long in printer.received(), "all of it, with nothing in between")
 
 
+@pytest.mark.soak
 def test_the_printer_is_unplugged_and_back_during_a_job(beside: Beside, seen: Seen) -> None:
     """What was in the cable and in the printer is lost, as it would be without us; the till's tty goes on."""
     printer = beside(door="tcp", hold=True, knobs=("rate=200000",))
