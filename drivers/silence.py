@@ -113,6 +113,10 @@ class Judge:
         else:
             self._unanswered(outcome, power_line)
 
+    def proves_off(self, power_line: bool | None) -> bool:
+        """The line that was learned to show the device's power is low."""
+        return power_line is False and self._memory.get(LINE_KEY) == SHOWS_POWER
+
     def conditions(self) -> dict[str, bool | None]:
         """Every condition possible over this link; None where it cannot be said."""
         if not self._known:
@@ -152,9 +156,9 @@ class Judge:
             return "unreachable"
         if last is Outcome.UNUSABLE:
             return None
-        shown = power_line if self._memory.get(LINE_KEY) == SHOWS_POWER else None
-        if shown is False:
+        if self.proves_off(power_line):
             return "power_off"
+        shown = bool(power_line) and self._memory.get(LINE_KEY) == SHOWS_POWER
         return "frozen" if shown or self._proves_power else "silent"
 
     def _hold(self, kind: str | None) -> None:

@@ -356,6 +356,20 @@ def test_in_a_job_nothing_is_asked_and_silence_says_nothing() -> None:
     assert raised(bench.run(20)[-1]) == {"frozen"}
 
 
+def test_a_printer_that_is_switched_off_in_a_job_is_off_where_its_line_proves_it() -> None:
+    bench = BesideTill(settings=("dsr=wired",))
+    bench.run(5)
+    bench.job = True
+    assert raised(bench.run(10)[-1]) == set()
+    bench.tell("power=off")
+    last = bench.run(10)[-1]
+    assert (raised(last), last.power) == ({"power_off"}, Power.OFF)
+    bench.tell("power=on")
+    bench.job = False
+    last = bench.run(10)[-1]
+    assert (raised(last), last.power) == (set(), Power.ONLINE)
+
+
 @pytest.mark.parametrize(
     ("knob", "kinds"),
     [

@@ -158,10 +158,13 @@ class EscposDriver:
 
     def _conclude(self, outcome: Outcome | None) -> None:
         """Judge what the poll brought."""
+        power_line = self._link.power_line()
         if outcome is None:
-            return
+            if not self._judge.proves_off(power_line):
+                return
+            outcome = Outcome.MISSED  # it is the till's and cannot be asked, and need not be
         was_blind = self._judge.blind
-        self._judge.feed(outcome, self._link.power_line())
+        self._judge.feed(outcome, power_line)
         if outcome is Outcome.ANSWERED:
             self._read_wall_s = self._clock.wall_s()
             if was_blind:
