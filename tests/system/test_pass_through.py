@@ -210,7 +210,7 @@ def test_an_unreachable_printer_resets_the_till(make: Make) -> None:
     printer = make(door="tcp", till="tcp")
     printer.process("printer").terminate()
     printer.process("printer").wait()
-    with pytest.raises(ConnectionResetError), printer.connect() as till:  # or connecting fails, if it is quick
+    with pytest.raises(ConnectionResetError), printer.connect() as till:  # or while it connects
         till.recv(1)
 
 
