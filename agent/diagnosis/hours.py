@@ -45,7 +45,7 @@ _ALWAYS = "24/7"
 _CLOSED = ("off", "closed")
 _WHOLE_DAY: Spans = ((0, DAY_MIN),)
 _MARGIN = timedelta(days=2)  #: a span reaches into the next day, and a change of the offset adds to it
-_SPAN = re.compile(r"(\d\d):(\d\d)-(\d\d):(\d\d)")
+_SPAN = re.compile(r"(\d\d?):(\d\d)-(\d\d?):(\d\d)")
 _DATE = re.compile(r"(?:(?P<year>\d{4})-)?(?P<month>\d\d)-(?P<day>\d\d)")
 _LEAP_YEAR = 2024  #: each year's 02-29 is a date too
 
@@ -168,7 +168,7 @@ def read_week(text: str) -> tuple[Spans, ...]:
     if text.strip() == _ALWAYS:
         return (_WHOLE_DAY,) * len(DAYS)
     week: list[Spans] = [()] * len(DAYS)
-    for rule in text.split(";"):
+    for rule in text.rstrip("; ").split(";"):
         days, _, spans = rule.strip().partition(" ")
         try:
             for day in _read_days(days):
