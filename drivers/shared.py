@@ -86,7 +86,9 @@ class SharedDriver:
         if state is None:
             return _NOBODY
         is_open = state.link == OPEN
-        return _Till(state.busy, is_open, stuck=state.stuck and is_open, connected=state.till_connected)
+        stuck = state.stuck and is_open
+        # What does not move says nothing of a sale: else a jam at closing time would be one all night.
+        return _Till(None if stuck else state.busy, is_open, stuck=stuck, connected=state.till_connected)
 
     def _news(self) -> bool:
         now = self._now()

@@ -25,6 +25,7 @@ from agent.pass_through.till import Till
 from agent.pass_through.tty import TtyTill
 from agent.pass_through.worker import Place
 from drivers import junction
+from drivers.errors import TillwatchError
 from drivers.link import address as addresses
 
 HANGS_S = 5.0  #: a lane turns at least once a second
@@ -51,7 +52,7 @@ class Supervisor:
     """`run` returns when told to stop."""
 
     def __init__(self, folder: Path, devices: Sequence[Shared]) -> None:
-        """Opens every door, and seats for the daemon in `folder`; raises TillwatchError if one cannot be."""
+        """Opens the doors, and seats for the daemon in `folder`; raises TillwatchError if none can be."""
         self._places: list[Place] = []
         self._worker = 0
         self._started_s = 0.0
@@ -60,11 +61,24 @@ class Supervisor:
         # The worker holds the reading end: it ends with this process, whatever becomes of it.
         self._lifeline, self._life = os.pipe()
         try:
-            for device in devices:
-                self._places.append(_open(folder, device))
+            self._open_all(folder, devices)
         except BaseException:
             self._close()
             raise
+
+    def _open_all(self, folder: Path, devices: Sequence[Shared]) -> None:
+        """One door that stays shut must not keep the other tills from printing."""
+        refused: list[Exception] = []
+        for device in devices:
+            try:
+                self._places.append(_open(folder, device))
+            except (TillwatchError, OSError) as error:
+                hint = getattr(error, "hint", "")
+                what = f"{error}{f' ({hint})' if hint else ''}"
+                log.error("%s is not shared: %s; restart this when that is mended", device.device, what)  # noqa: TRY400 - no bug of ours
+                refused.append(error)
+        if refused and not self._places:
+            raise refused[0]
 
     def run(self) -> None:
         try:

@@ -311,6 +311,7 @@ def test_a_device_that_takes_nothing_of_a_job_is_stalled_and_what_it_said_before
     told = driver.listen(after(1))
     assert told is not None, "told at once"
     assert (values(told), told.power) == ({"paper_end": None, "stalled": True}, Power.UNKNOWN)
+    assert told.in_use is None, "what does not move is no sign of a sale"
     inner.paper_end = True
     told = driver.poll(after(1))
     assert values(told) == {"paper_end": True, "stalled": False}, "it says why it takes nothing"

@@ -13,7 +13,7 @@ from typing import Any
 import psutil
 import pytest
 
-from tests.counter import start, until
+from tests.counter import end, start, until
 from tests.pass_through import SharedPrinter
 
 pytestmark = pytest.mark.system
@@ -235,6 +235,25 @@ def test_a_second_pass_through_is_refused(make: Make) -> None:
     with printer.open_tty() as till:
         till.write(ASK)
         assert till.read(1) == FINE
+
+
+def test_a_door_that_stays_shut_keeps_no_other_till_away(make: Make) -> None:
+    printer = make()
+    end(printer.process("pass-through"))
+    common, _, receipt = printer.config.read_text().partition("[[device]]")
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        kitchen = (
+            '[[device]]\nid = "kitchen"\ndriver = "escpos"\naccess = "shared"\n'
+            f'link = "serial:/dev/nothing"\ntill = "tcp:127.0.0.1:{taken.getsockname()[1]}"\n'
+        )
+        printer.config.write_text(f"{common}{kitchen}[[device]]{receipt}")
+        printer.start()
+        with printer.open_tty() as till:
+            till.write(ASK)
+            assert till.read(1) == FINE
+        printer.config.write_text(common + kitchen)
+        alone = start("agent.cli", "pass-through", "--config", str(printer.config))
+        assert alone.wait(10) == 4
 
 
 def test_without_a_shared_device_there_is_nothing_to_do(short_path: Path) -> None:
