@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from tests.brokers import Broker, mosquitto_broker
+from tests.brokers import Broker
 from tests.counter import Counter, subscriber
 
 pytestmark = pytest.mark.system
@@ -41,12 +41,6 @@ def counter(short_path: Path) -> Iterator[Counter]:
     running.start_printer()
     yield running
     running.close()
-
-
-@pytest.fixture
-def broker(short_path: Path) -> Iterator[Broker]:
-    with mosquitto_broker(short_path) as running:
-        yield running
 
 
 @pytest.fixture

@@ -12,22 +12,10 @@ import pytest
 from agent.control import SOCKET_NAME, ask
 from agent.uplink.watcher import Message
 from drivers.errors import TillwatchError
-from tests.brokers import Broker, mosquitto_broker
+from tests.brokers import Broker
 from tests.counter import BASE, Counter, Seen, subscriber, until
 
 pytestmark = pytest.mark.system
-
-
-@pytest.fixture
-def broker(short_path: Path) -> Iterator[Broker]:
-    with mosquitto_broker(short_path) as running:
-        yield running
-
-
-@pytest.fixture
-def seen(broker: Broker) -> Iterator[Seen]:
-    with subscriber(broker.url) as watching:
-        yield watching
 
 
 @pytest.fixture

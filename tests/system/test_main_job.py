@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.brokers import Broker, mosquitto_broker
-from tests.counter import Counter, Seen, subscriber
+from tests.brokers import Broker
+from tests.counter import Counter, Seen
 
 pytestmark = pytest.mark.system
 
@@ -21,18 +21,6 @@ CHANGES = 200
 SPACING_S = 0.11  #: a state is published at most ten times a second
 PUSHED_P99_MS = 50.0
 POLL_S = 1.0
-
-
-@pytest.fixture
-def broker(short_path: Path) -> Iterator[Broker]:
-    with mosquitto_broker(short_path) as running:
-        yield running
-
-
-@pytest.fixture
-def seen(broker: Broker) -> Iterator[Seen]:
-    with subscriber(broker.url) as watching:
-        yield watching
 
 
 @pytest.fixture

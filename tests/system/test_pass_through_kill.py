@@ -8,16 +8,13 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
-from pathlib import Path
-from typing import Any
 
 import pytest
 import serial
 
-from tests.brokers import Broker, mosquitto_broker
-from tests.counter import Seen, subscriber, until
+from tests.counter import Seen, until
 from tests.pass_through import SharedPrinter
 from tests.till import OURS, hold_against
 
@@ -29,36 +26,6 @@ ASK, FINE = b"\x10\x04\x01", b"\x12"
 BACK_S = 1.0
 VIEW_S = 5.0
 HOLDS_BYTES = 4096  #: what a junction may hold, and so what is lost with it
-
-
-@pytest.fixture
-def broker(short_path: Path) -> Iterator[Broker]:
-    with mosquitto_broker(short_path, options={"log_type": "error"}) as running:
-        yield running
-
-
-@pytest.fixture
-def seen(broker: Broker) -> Iterator[Seen]:
-    with subscriber(broker.url) as watching:
-        yield watching
-
-
-@pytest.fixture
-def beside(short_path: Path, broker: Broker, seen: Seen) -> Iterator[Beside]:
-    made: list[SharedPrinter] = []
-
-    def new(**how: Any) -> SharedPrinter:
-        printer = SharedPrinter(short_path, url=broker.url, poll_s=0.2, **how)
-        made.append(printer)
-        printer.start_printer()
-        printer.start()
-        printer.start_daemon()
-        seen.wait_condition("paper_end", value=False, within_s=15)
-        return printer
-
-    yield new
-    for one in made:
-        one.close()
 
 
 def job(number: int, size: int = 5000) -> bytes:

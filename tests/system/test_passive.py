@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.brokers import Broker, mosquitto_broker
+from tests.brokers import Broker
 from tests.counter import Counter, subscriber
 from tests.print_servers import COMMUNITY, snmpd
 
@@ -33,12 +32,6 @@ class Passive(Counter):
         text = self.config.read_text("utf-8")
         look = f'access = "passive"\nlook = ["snmp:{self.folder}/community"]'
         self.config.write_text(text.replace('access = "exclusive"', look), "utf-8")
-
-
-@pytest.fixture
-def broker(short_path: Path) -> Iterator[Broker]:
-    with mosquitto_broker(short_path) as running:
-        yield running
 
 
 def test_a_cover_is_seen_open_without_the_print_port(

@@ -8,14 +8,12 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 
-from tests.brokers import Broker, mosquitto_broker
-from tests.counter import Seen, end, subscriber, until
+from tests.counter import Seen, end, until
 from tests.pass_through import SharedPrinter
 
 pytestmark = pytest.mark.system
@@ -24,36 +22,6 @@ RECEIPT = b"\x1b@" + b"one line of a receipt\n" * 30 + b"\x1dV\x00"
 LONG = b"\x1b@" + b"0123456789abcdef" * 1000 + b"\n\x1dV\x00"
 OURS = re.compile(rb"\x10\x04[\x01-\x04]|\x1da.|\x1dI[ABCDE]|\x1dg2\x00..|\x1d\(H\x06\x0000....", re.DOTALL)
 """What the agent asks of an `epson-tm`; no receipt here has any of it in it."""
-
-
-@pytest.fixture
-def broker(short_path: Path) -> Iterator[Broker]:
-    with mosquitto_broker(short_path) as running:
-        yield running
-
-
-@pytest.fixture
-def seen(broker: Broker) -> Iterator[Seen]:
-    with subscriber(broker.url) as watching:
-        yield watching
-
-
-@pytest.fixture
-def beside(short_path: Path, broker: Broker, seen: Seen) -> Iterator[Callable[..., SharedPrinter]]:
-    made: list[SharedPrinter] = []
-
-    def new(**how: Any) -> SharedPrinter:
-        printer = SharedPrinter(short_path, url=broker.url, poll_s=0.5, **how)
-        made.append(printer)
-        printer.start_printer()
-        printer.start()
-        printer.start_daemon()
-        seen.wait_condition("paper_end", value=False, within_s=15)
-        return printer
-
-    yield new
-    for one in made:
-        one.close()
 
 
 def till_s(printer: SharedPrinter) -> bytes:

@@ -97,11 +97,17 @@ def test_the_sample_configuration_is_one() -> None:
     assert config.mqtt.tls
 
 
-def test_its_device_block_is_one(tmp_path: Path) -> None:
+def test_all_that_it_offers_may_be_taken(tmp_path: Path) -> None:
     text = (SYSTEMD / "tillwatch.toml").read_text()
-    start = text.index("# [[device]]")
-    block = "\n".join(line.removeprefix("# ") for line in text[start:].splitlines())
     path = tmp_path / "tillwatch.toml"
-    path.write_text(text[:start] + block)
-    (device,) = load(path, {"STATE_DIRECTORY": "/var/lib/tillwatch"}).devices
-    assert (device.id, device.driver, device.access) == ("receipt", "escpos", "passive")
+    offered = re.sub(r"(?m)^# (?=\[|\w+ = )", "", text)
+    for name in re.findall(r'"/etc/tillwatch/(.+)"', offered):
+        (tmp_path / name).touch()
+    path.write_text(offered.replace("/etc/tillwatch/", f"{tmp_path}/"))
+    config = load(path, {"STATE_DIRECTORY": "/var/lib/tillwatch"})
+    assert [(d.id, d.driver, d.access) for d in config.devices] == [
+        ("receipt", "escpos", "passive"),
+        ("bar", "escpos", "shared"),
+    ]
+    assert (config.till.http, config.terminal.timezone) == ("127.0.0.1:9180", "Europe/Berlin")
+    assert config.mqtt.key_file is not None
