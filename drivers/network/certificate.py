@@ -12,7 +12,10 @@ import socket
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-MOST_BYTES = 256 * 1024
+MOST_BYTES = 512 * 1024  #: Debian's bundle of all that is trusted has 220 KB
+DAY_S = 86_400.0
+SOON_S = 30 * DAY_S
+SOON_SHARE = 1 / 5  #: of its life; one that lives for weeks is renewed later than 30 days before its end
 
 INTEGER, BIT_STRING, OCTET_STRING, OID, SEQUENCE, SET = 0x02, 0x03, 0x04, 0x06, 0x30, 0x31
 UTC_TIME, GENERALIZED_TIME = 0x17, 0x18
@@ -39,6 +42,10 @@ class Certificate:
     begins_s: float
     ends_s: float
     names: tuple[str, ...] = ()  #: the hosts it is for
+
+    def ends_soon(self, wall_s: float) -> bool:
+        """Whether somebody ought to renew it."""
+        return self.ends_s - wall_s < min(SOON_S, SOON_SHARE * (self.ends_s - self.begins_s))
 
 
 def read(der: bytes) -> Certificate:

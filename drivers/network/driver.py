@@ -22,7 +22,7 @@ from drivers.api import (
 from drivers.host import vitals
 from drivers.network import selftest
 from drivers.network.findings import Findings
-from drivers.network.judge import KINDS, day, evidence, first_ending, judge, trouble_of
+from drivers.network.judge import KINDS, SHOPS_OWN, day, evidence, first_ending, judge, trouble_of
 from drivers.network.looker import LOOK_S, UNANSWERED, Looker, Place
 from drivers.network.patience import Patience
 from drivers.network.session import UNTRIED, NoSession, SessionState, SessionView
@@ -122,8 +122,11 @@ class NetworkDriver:
         return self._last
 
     def _hurry(self, trouble: str | None, session: SessionState) -> None:
-        """The way is open again, and the session may have minutes to wait: it need not."""
-        mended = self._trouble is not None and trouble is None and not session.connected
+        """The way is open again, and the session may have minutes to wait: it need not.
+
+        Unless it was the broker that is back: then a fleet would come at once.
+        """
+        mended = self._trouble in SHOPS_OWN and trouble is None and not session.connected
         self._trouble = trouble
         now_s = self._clock.monotonic_s()
         if mended and now_s >= self._hurried_s + HURRY_S:

@@ -15,6 +15,7 @@ class Interface:
     name: str
     state: str  #: `up`, `no_carrier` or `switched_off`
     addresses: tuple[str, ...] = ()
+    stacked: bool = False  #: a bridge, bond or VLAN: it has addresses, the hardware below it has the link
 
     @property
     def has_link(self) -> bool:
@@ -23,7 +24,7 @@ class Interface:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Route:
-    """The default route. `gateway` is empty where the line has only one other end (a modem)."""
+    """The default route. `gateway` is empty where the line has only one other end (a modem, a tunnel)."""
 
     interface: str
     gateway: str = ""
@@ -31,7 +32,10 @@ class Route:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Gateway:
-    """Whether the router answers; `by` is what it answered to: icmp, udp, tcp."""
+    """Whether the router answers; `by` is what it answered to: icmp, udp, tcp.
+
+    Or what it let through without answering itself: session, broker.
+    """
 
     address: str
     answers: bool | None

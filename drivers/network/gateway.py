@@ -12,8 +12,10 @@ import socket
 import struct
 import time
 from collections.abc import Callable, Mapping
+from typing import Any
 
 from drivers.api import Memory
+from drivers.link.resolve import numeric
 from drivers.network import tcp
 from drivers.network.findings import Gateway
 from drivers.network.patience import Patience
@@ -42,24 +44,34 @@ def ask(address: str, memory: Memory, patience: Patience) -> Gateway:
     return Gateway(address=address, answers=False if known in WAYS else None, by=known)
 
 
+def forget(address: str, memory: Memory) -> None:
+    """It lets others through and answers to nothing any more: it has become shy, or is another one."""
+    memory[LEARNED + address] = ""
+
+
 def echo(address: str, patience: Patience) -> float | None:
     """ICMP by a datagram socket; ms, or None: no answer, or not permitted."""
     family = socket.AF_INET6 if ":" in address else socket.AF_INET
     kind, protocol = _ECHO[family]
     request = struct.pack(">BBHHH", kind, 0, 0, 0, 1)  # the kernel fills in checksum and id
     try:
+        place = numeric(address, 0, socket.SOCK_DGRAM)[0][4]
         sock = socket.socket(family, socket.SOCK_DGRAM, protocol)
     except OSError:  # net.ipv4.ping_group_range
         return None
     with sock:
-        return _repeat(sock, address, 0, request if family is socket.AF_INET6 else _summed(request), patience)
+        sock.setblocking(False)
+        return _repeat(sock, place, request if family is socket.AF_INET6 else _summed(request), patience)
 
 
 def datagram(address: str, patience: Patience) -> float | None:
     """UDP to a closed port: the router's ICMP answer shows as a refusal."""
-    family = socket.AF_INET6 if ":" in address else socket.AF_INET
-    with socket.socket(family, socket.SOCK_DGRAM) as sock:
-        return _repeat(sock, address, NOBODY_LISTENS, b"", patience)
+    try:
+        sock, place = tcp.towards(address, NOBODY_LISTENS, socket.SOCK_DGRAM)
+    except OSError:
+        return None
+    with sock:
+        return _repeat(sock, place, b"", patience)
 
 
 def connection(address: str, patience: Patience) -> float | None:
@@ -78,12 +90,11 @@ WAYS: Mapping[str, Callable[[str, Patience], float | None]] = {
 }
 
 
-def _repeat(sock: socket.socket, address: str, port: int, request: bytes, patience: Patience) -> float | None:
+def _repeat(sock: socket.socket, place: Any, request: bytes, patience: Patience) -> float | None:
     """Send up to `TRIES` times till something comes back, also an answer to an earlier one."""
-    sock.setblocking(False)
     began_s = time.monotonic()
     try:
-        sock.connect((address, port))
+        sock.connect(place)
         for left in reversed(range(TRIES)):
             sock.send(request)
             if patience.wait({sock.fileno(): select.POLLIN}, SPACING_S if left else PATIENCE_S):

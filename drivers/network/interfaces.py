@@ -10,7 +10,8 @@ from pathlib import Path
 
 from drivers.network.findings import Interface
 
-IFF_UP = 0x1  #: include/uapi/linux/if.h
+IFF_UP, POINT_TO_POINT, NO_ARP = 0x1, 0x10, 0x80  #: include/uapi/linux/if.h
+PPP = "512"  #: include/uapi/linux/if_arp.h: PPPoE, or a modem that is dialled
 SIOCGIFADDR = 0x8915  #: netdevice(7)
 LINK_SCOPE = 0x20  #: /proc/net/if_inet6: an address that holds on this link alone
 SELF_GIVEN = "169.254."  #: RFC 3927: what a machine gives itself where nobody hands out addresses
@@ -19,19 +20,34 @@ SELF_GIVEN = "169.254."  #: RFC 3927: what a machine gives itself where nobody h
 def interfaces(
     root: Path = Path("/"), ipv4: Callable[[str], str | None] | None = None
 ) -> tuple[Interface, ...]:
-    """Those with hardware behind them, so that a bridge or tunnel proves nothing; where none has (in a
-    container), all but the loopback. Raises OSError where there is no sysfs."""
+    """Those with hardware behind them, a dialled line, and what is stacked on these; so that a tunnel or a
+    container's bridge proves nothing. Where none has any (in a container), all but the loopback. Raises
+    OSError where there is no sysfs."""
     net = root / "sys/class/net"
     there = sorted(entry for entry in net.iterdir() if entry.name != "lo" and (entry / "operstate").exists())
-    judged = [entry for entry in there if (entry / "device").exists()] or there
+    real = {entry.name for entry in there if (entry / "device").exists() or _text(entry / "type") == PPP}
+    judged = [entry for entry in there if entry.name in real or _stands_on(entry.name, net, real)] or there
     six = dict(_ipv6(root))
     read_ipv4 = ipv4 or ipv4_of
     found = []
     for entry in judged:
         four = read_ipv4(entry.name)
         addresses = (*((four,) if four else ()), *six.get(entry.name, ()))
-        found.append(Interface(name=entry.name, state=_state(entry), addresses=addresses))
+        found.append(
+            Interface(
+                name=entry.name,
+                state=_state(entry),
+                addresses=addresses,
+                stacked=bool(real) and entry.name not in real,
+            )
+        )
     return tuple(found)
+
+
+def local(name: str, root: Path = Path("/")) -> bool:
+    """Whether the shop's own network is behind it; behind a modem or a tunnel each byte costs."""
+    entry = root / "sys/class/net" / name
+    return not _flags(entry) & (POINT_TO_POINT | NO_ARP) and "DEVTYPE=wwan" not in _text(entry / "uevent")
 
 
 def ipv4_of(interface: str) -> str | None:
@@ -59,9 +75,21 @@ def _ipv6(root: Path) -> Iterator[tuple[str, tuple[str, ...]]]:
     yield from ((name, tuple(found)) for name, found in by_name.items())
 
 
+def _stands_on(name: str, net: Path, real: set[str], depth: int = 4) -> bool:
+    """A bridge over eth0 does; one of containers alone does not."""
+    try:
+        below = [entry.name.removeprefix("lower_") for entry in (net / name).glob("lower_*")]
+    except OSError:
+        return False
+    return any(each in real or (depth and _stands_on(each, net, real, depth - 1)) for each in below)
+
+
+def _flags(entry: Path) -> int:
+    return int(_text(entry / "flags") or "0", 16)
+
+
 def _state(entry: Path) -> str:
-    is_on = bool(int(_text(entry / "flags") or "0", 16) & IFF_UP)
-    if not is_on:
+    if not _flags(entry) & IFF_UP:
         return "switched_off"
     # Mobile modems and other drivers keep no state: they say unknown.
     return "up" if _text(entry / "operstate") in ("up", "unknown") else "no_carrier"

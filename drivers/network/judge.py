@@ -13,16 +13,15 @@ from drivers.api import Json
 from drivers.network.certificate import Certificate
 from drivers.network.findings import Findings
 
-DAY_S = 86_400.0
-EXPIRING_S = 30 * DAY_S
 CLOCK_OFF_S = 300.0
 SLOW_MS = (1000.0, 800.0)  #: bad from the first on, good below the second
 LOSSY_PCT = (10.0, 5.0)
 
-LOGIN_WORDS = ("credentials", "not_authorised", "client_id", "banned")
+# A file that TLS cannot use fails the handshake too; one that does not is the password's.
+LOGIN_WORDS = ("credentials", "not_authorised", "client_id", "banned", "files")
 SILENT_WORDS = ("silent", "closed", "busy", "protocol", "refused", "broken_peer")
 """The broker is reached and does not serve us."""
-TLS_WORDS = ("tls_refused", "files")
+TLS_WORDS = ("tls_refused",)
 """What only the session's own attempt shows."""
 
 
@@ -63,11 +62,12 @@ def _broker_unreachable(found: Findings) -> bool | None:
 
 
 def _clock_wrong(found: Findings) -> bool | None:
-    if found.page and found.page.ahead_s is not None and abs(found.page.ahead_s) > CLOCK_OFF_S:
-        return True
-    # A clock that nobody sets is likelier wrong than a certificate that was made for the future.
-    if found.clock_synced is not True and (_tls_error(found) == "not_yet_valid" or _not_begun(found)):
-        return True
+    if found.clock_synced is not True:  # one that a time server sets is righter than any web page's
+        if found.page and found.page.ahead_s is not None and abs(found.page.ahead_s) > CLOCK_OFF_S:
+            return True
+        # A clock that nobody sets is likelier wrong than a certificate that was made for the future.
+        if _tls_error(found) == "not_yet_valid" or _not_begun(found):
+            return True
     return _tls_well(found)
 
 
@@ -104,6 +104,8 @@ WAY: Mapping[str, Callable[[Findings], bool | None]] = {
     "login_refused": _login_refused,
     "not_authorised": _not_authorised,
 }
+SHOPS_OWN = tuple(WAY)[: tuple(WAY).index("broker_unreachable")]
+"""Troubles of one shop alone; the others' may be a broker's that a whole fleet waits for."""
 BESIDE = ("certificate_expiring", "network_slow", "network_lossy")
 KINDS = (*WAY, *BESIDE)
 
@@ -132,11 +134,17 @@ def trouble_of(judged: Mapping[str, bool | None]) -> str | None:
 
 
 def first_ending(found: Findings) -> tuple[str, Certificate] | None:
-    """Whose certificate ends first, ours (by its key in [mqtt]) or the broker's."""
-    all_of_them = [(own.key, own.certificate) for own in found.own_files]
+    """Whose certificate ends first, ours (by its key in [mqtt]) or the broker's; one to renew above all."""
+    every = _certificates(found)
+    soon = [each for each in every if each[1].ends_soon(found.wall_s)]
+    return min(soon or every, key=lambda each: each[1].ends_s, default=None)
+
+
+def _certificates(found: Findings) -> list[tuple[str, Certificate]]:
+    every = [(own.key, own.certificate) for own in found.own_files]
     if found.handshake and found.handshake.certificate:
-        all_of_them.append(("broker", found.handshake.certificate))
-    return min(all_of_them, key=lambda each: each[1].ends_s, default=None)
+        every.append(("broker", found.handshake.certificate))
+    return every
 
 
 def _over(
@@ -172,7 +180,7 @@ def _ended(found: Findings) -> bool:
 
 def _expiring(found: Findings) -> bool | None:
     ending = first_ending(found)
-    return None if ending is None else ending[1].ends_s - found.wall_s < EXPIRING_S
+    return None if ending is None else ending[1].ends_soon(found.wall_s)
 
 
 def evidence(found: Findings, judged: Mapping[str, bool | None]) -> dict[str, dict[str, Json]]:

@@ -12,21 +12,24 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from drivers.api import Clock, Memory
-from drivers.network import certificate, gateway, names, portal, routes, tcp, tls
+from drivers.network import gateway, names, portal, routes, tcp, tls
+from drivers.network.broker_certificate import TLS_S, BrokerCertificate, seen_by
 from drivers.network.findings import Findings, Gateway, Handshake, Names, Page, Reached, Route
 from drivers.network.interfaces import interfaces, usable
+from drivers.network.name_watch import NameWatch
 from drivers.network.pace import Pace
 from drivers.network.patience import Patience
 from drivers.network.probes import BURST, SLOW_MS, Probes
 from drivers.network.session import SessionState, SessionView
 
 LOOK_S = 12.0
-NAME_S, TCP_S, TLS_S, PAGE_S = 4.0, 6.0, 6.0, 3.0
-REMOTE_NAMES_S = 900.0  #: a name server that is not on the local network is asked so rarely while all is well
+TCP_S, PAGE_S = 6.0, 3.0
+THROUGH_S = 2.5
 BURST_S = 5.0
 UNANSWERED = 2
 BROKER = "broker"  #: in Memory: where the broker was found last
 
+_TELLING = {"": 0, "refused": 1, "no_way": 3}  #: of several addresses, the outcome that tells most
 _PORTAL_LIKE = ("unknown_ca", "wrong_name", "failed")
 
 
@@ -68,10 +71,12 @@ class Looker:
         self._memory = memory
         self._synced = synced
         self._root = root
-        self._resolver = names.Resolver()
+        self._names = NameWatch(place.host, clock, root)
+        self._certificate = BrokerCertificate(place.trust, place.port, clock)
+        self._own_files = tls.OwnFiles(place.trust) if place.trust else None
         self._pace = Pace()
         self._burst_pace = Pace()
-        self._remote_names_s = float("-inf")
+        self._word = ""
         self._beyond = _Beyond()
         self._probes = Probes()
         self._repeated = 0
@@ -80,22 +85,24 @@ class Looker:
         """Everything that is known now. `thorough`: all of it is asked, whatever it costs."""
         session = view.state()
         found = self._near(view, session, patience)
-        if not (found.link is not False and found.addressed is not False and found.routed is not False):
+        if False in (found.link, found.addressed, found.routed, found.gateway and found.gateway.answers):
             self._pace.reset()  # once that is mended, the rest is asked at once
+            self._beyond = _Beyond()
             return found
-        if found.gateway is not None and found.gateway.answers is False:
-            return found
+        # What it says now may be behind what was in the way when it was asked last.
+        news, self._word = session.word != self._word, session.word
         doubted = self._doubted(session)
         now_s = self._clock.monotonic_s()
         if thorough or (doubted and self._burst_pace.due(now_s)):
             self._burst_pace.took(now_s)
             self._burst(session, patience)
         stands = session.connected and not self._lost(session) and not thorough
-        looked_up = self._names_alive(patience) if stands else None
+        looked_up = self._names.alive(self._beyond.names, found.gateway, patience) if stands else None
         if stands and not (looked_up and looked_up.error):
             self._pace.reset()
-            self._beyond = _Beyond(names=looked_up, line=True)
-        elif thorough or (session.word != "connecting" and self._pace.due(now_s)):
+            shown = self._certificate.now(session, patience)
+            self._beyond = _Beyond(names=looked_up, line=True, handshake=shown)
+        elif thorough or (session.word != "connecting" and (news or self._pace.due(now_s))):
             # A session may not have noticed yet that what silenced the name server holds for it as well.
             self._pace.took(now_s)
             self._beyond = self._ask_beyond(session, looked_up, patience, thorough=thorough)
@@ -103,10 +110,10 @@ class Looker:
         return dataclasses.replace(
             found,
             names=beyond.names,
-            asking=self._resolver.asking(),
+            asking=self._names.asking(),
             reached=beyond.reached,
             line=beyond.line,
-            handshake=beyond.handshake or self._seen_by(session),
+            handshake=beyond.handshake or seen_by(session),
             page=beyond.page,
             quality=self._probes.quality(),
         )
@@ -124,6 +131,11 @@ class Looker:
             addressed = any(usable(a) for each in there if each.has_link for a in each.addresses)
         route = routes.default_route(self._root)
         known = self._known(session)
+        if link and addressed and not route and not known:
+            looked_up = self._names.look_up(
+                None, patience
+            )  # by a server of the local network; there is no other
+            known = looked_up.addresses if looked_up else ()
         routed = route is not None or (bool(known) and any(map(routes.leads_to, known)))
         found = Findings(
             wall_s=self._clock.wall_s(),
@@ -134,19 +146,30 @@ class Looker:
             route=route,
             routed=routed,
             clock_synced=self._synced(),
-            own_files=self._place.trust.own_files() if self._place.trust else (),
+            own_files=self._own_files.read() if self._own_files else (),
         )
         if link and addressed and route and route.gateway:
-            return dataclasses.replace(found, gateway=self._gateway(route, view, patience))
+            return dataclasses.replace(found, gateway=self._gateway(route, known[:1], view, patience))
         return found
 
-    def _gateway(self, route: Route, view: SessionView, patience: Patience) -> Gateway:
+    def _gateway(
+        self, route: Route, known: tuple[str, ...], view: SessionView, patience: Patience
+    ) -> Gateway:
+        """One that is silent is gone only if nothing comes through it: it may be another one, or shy now."""
         began_s = self._clock.monotonic_s()
         said = gateway.ask(route.gateway, self._memory, patience)
+        if said.answers is not False:
+            return said
+        if any(routes.attached(each, self._root) for each in known):  # it is not on the way to the broker
+            return dataclasses.replace(said, answers=None)
         took_s = self._clock.monotonic_s() - began_s
-        line = view.state().line if said.answers is False else None
+        line = view.state().line
         if line is not None and line.heard_s <= took_s:  # it let something of the broker's through meanwhile
             return dataclasses.replace(said, answers=True, by="session")
+        tries = tcp.connect(known, self._place.port, 2, patience.within(THROUGH_S))
+        if any(each.error in ("", "refused") for each in tries):
+            gateway.forget(route.gateway, self._memory)
+            return dataclasses.replace(said, answers=True, by="broker")
         return said
 
     def _known(self, session: SessionState) -> tuple[str, ...]:
@@ -160,43 +183,12 @@ class Looker:
         before = self._memory.get(BROKER)
         return (before,) if isinstance(before, str) else ()
 
-    def _names_alive(self, patience: Patience) -> Names | None:
-        """While the session is well: does the name server live?"""
-        host = self._place.host
-        if not names.is_name(host):
-            return None
-        servers = names.servers(self._root)
-        near = [server for server in servers if routes.attached(server, self._root)]
-        now_s = self._clock.monotonic_s()
-        if not near:
-            failed = self._beyond.names is not None and bool(self._beyond.names.error)
-            if now_s < self._remote_names_s and not failed:
-                return self._beyond.names
-            self._remote_names_s = now_s + REMOTE_NAMES_S
-        if not self._resolver.asking() and any(names.alive(server, patience) for server in near or servers):
-            return Names(host=host, servers=servers)
-        return self._look_up(patience, silent=True)
-
-    def _look_up(self, patience: Patience, *, silent: bool = False) -> Names | None:
-        """`silent`: its servers were just asked for a sign of life, in vain."""
-        host = self._place.host
-        if not names.is_name(host):
-            return None
-        servers = names.servers(self._root)
-        answer = self._resolver.ask(host, patience.within(NAME_S))
-        if answer is None:
-            return self._beyond.names if self._beyond.names and self._beyond.names.error else None
-        addresses, error, detail = answer
-        if error == "no_answer" and not silent and any(names.alive(each, patience) for each in servers):
-            error = "server_failed"
-        return Names(host=host, servers=servers, addresses=addresses, error=error, detail=detail)
-
     # -- beyond the router: metered -----------------------------------------------------------------
 
     def _ask_beyond(
         self, session: SessionState, looked_up: Names | None, patience: Patience, *, thorough: bool
     ) -> _Beyond:
-        looked_up = looked_up or self._look_up(patience)
+        looked_up = looked_up or self._names.look_up(self._beyond.names, patience)
         addresses = (looked_up.addresses if looked_up else ()) or self._known(session)
         reached = self._reach(addresses, patience)
         handshake = None
@@ -205,47 +197,51 @@ class Looker:
                 self._place.trust, reached.address, self._place.port, patience.within(TLS_S)
             )
         failed = reached is None or bool(reached.error)
-        suspect = failed or (handshake is not None and handshake.error in _PORTAL_LIKE)
+        suspect = failed or (handshake is not None and handshake.error in self._suspicious())
         page = None
         if suspect or thorough:
             page = self._page(addresses, patience)
         if suspect and looked_up and looked_up.addresses:
-            lie = self._resolver.ask(names.nonsense(), patience.within(NAME_S))
-            if lie and lie[0]:
+            # A provider that leads names that nobody has to its own page does not lie about the broker's.
+            lie = self._names.ask(names.nonsense(), patience)
+            if lie and set(lie[0]) & set(looked_up.addresses):
                 looked_up = dataclasses.replace(looked_up, error="lies", detail=f"any name is {lie[0][0]}")
-        line = self._line(looked_up, reached, patience)
+                page = page and dataclasses.replace(page, portal=True, ahead_s=None)
+        if suspect and page and not page.portal and not self._place.check_url:
+            page = self._somebody_between(addresses[0], patience) or page
+        line = self._line(looked_up, reached, page, patience)
         return _Beyond(looked_up, reached, line, handshake, page)
 
     def _reach(self, addresses: tuple[str, ...], patience: Patience) -> Reached | None:
         if not addresses:
             return None
-        tries = tcp.connect(addresses[:3], self._place.port, 2, patience.within(TCP_S))
-        best = next((each for each in tries if not each.error), tries[0])
+        tries = tcp.connect(_some(addresses), self._place.port, 2, patience.within(TCP_S))
+        best = min(tries, key=lambda each: _TELLING.get(each.error, 2))
         return Reached(address=best.address, port=self._place.port, error=best.error, ms=best.ms)
 
-    def _line(self, looked_up: Names | None, reached: Reached | None, patience: Patience) -> bool | None:
+    def _line(
+        self, looked_up: Names | None, reached: Reached | None, page: Page | None, patience: Patience
+    ) -> bool | None:
         """Does anything beyond the router answer? A name server that has to ask others tells, too."""
-        if reached and reached.error in ("", "refused"):
+        if reached and (reached.error in ("", "refused") or (page and not page.portal)):
             return True
-        if looked_up is None or reached is None:
+        if reached is None or routes.attached(reached.address, self._root):
+            return None  # to a broker in the shop no line leads
+        if not names.is_name(self._place.host):
+            return False if self._place.check_url and page is None else None
+        if looked_up is None or looked_up.error == "lies":
             return None
         if looked_up.error in ("server_failed", "no_answer"):
             return False
-        if looked_up.error == "lies" or not names.is_name(self._place.host):
-            return None
         # Nobody can have this one in store, so its answer comes from afar.
-        answer = self._resolver.ask(names.nonsense(self._place.host), patience.within(NAME_S))
+        answer = self._names.ask(names.nonsense(self._place.host), patience)
         return None if answer is None else answer[1] in ("", "unknown_name")
 
     def _page(self, addresses: tuple[str, ...], patience: Patience) -> Page | None:
         url = self._place.check_url
         if url:
             host = portal.host_of(url)
-            answer = (
-                self._resolver.ask(host, patience.within(NAME_S))
-                if names.is_name(host)
-                else ((host,), "", "")
-            )
+            answer = self._names.ask(host, patience) if names.is_name(host) else ((host,), "", "")
             addresses = answer[0] if answer else ()
         else:
             url = f"http://{self._place.host}/"
@@ -255,9 +251,21 @@ class Looker:
             url,
             addresses[0],
             patience.within(PAGE_S),
-            must_be_empty=bool(self._place.check_url),
+            expected="empty" if url == self._place.check_url else "any",
             wall_s=self._clock.wall_s(),
         )
+
+    def _somebody_between(self, address: str, patience: Patience) -> Page | None:
+        """Who answers in the broker's place may be the broker, or a portal that answers for everybody."""
+        nobody = portal.nowhere(address)
+        url = f"http://[{nobody}]/" if ":" in nobody else f"http://{nobody}/"
+        wall_s = self._clock.wall_s()
+        page = portal.ask(url, nobody, patience.within(PAGE_S), expected="nobody", wall_s=wall_s)
+        return page if page and page.portal else None
+
+    def _suspicious(self) -> tuple[str, ...]:
+        """A page's date may tell of a clock that nobody sets."""
+        return _PORTAL_LIKE if self._synced() else (*_PORTAL_LIKE, "expired", "not_yet_valid")
 
     # -- how well -----------------------------------------------------------------------------------
 
@@ -280,10 +288,9 @@ class Looker:
         if self._probes.take([each.ms for each in tries]):
             self._burst_pace.reset()  # it may be well again; the next one confirms it soon
 
-    def _seen_by(self, session: SessionState) -> Handshake | None:
-        if session.certificate is None:
-            return None
-        try:
-            return Handshake(certificate=certificate.read(session.certificate))
-        except ValueError:
-            return None
+
+def _some(addresses: tuple[str, ...]) -> tuple[str, ...]:
+    """Two of each kind: where one kind is broken, the other may lead there."""
+    six = [each for each in addresses if ":" in each]
+    four = [each for each in addresses if ":" not in each]
+    return (*six[:2], *four[:2])

@@ -6,24 +6,30 @@ import calendar
 import re
 import select
 import socket
+from typing import Literal
 from urllib.parse import urlsplit
 
+from drivers.network import tcp
 from drivers.network.findings import Page
 from drivers.network.patience import Patience
 
 MOST_BYTES = 4096
 NETWORK_AUTHENTICATION_REQUIRED = 511  #: RFC 6585 section 6
 NO_CONTENT = 204
+NOWHERE, NOWHERE6 = "192.0.2.1", "2001:db8::1"  #: RFC 5737, RFC 3849: for documentation alone
+Expected = Literal["empty", "any", "nobody"]
+"""A page that answers 204; whatever the host may answer, redirects included; nobody at all."""
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 _DATE = re.compile(r"\w{3}, (\d\d) (\w{3}) (\d{4}) (\d\d):(\d\d):(\d\d) GMT")
 
 
-def ask(url: str, address: str, patience: Patience, *, must_be_empty: bool, wall_s: float) -> Page | None:
-    """GET `url` from `address`. None if nobody answers with HTTP.
+def nowhere(address: str) -> str:
+    """An address of the same kind that nobody has; who answers HTTP for it stands in between."""
+    return NOWHERE6 if ":" in address else NOWHERE
 
-    `must_be_empty`: the page is known to answer 204, so that anything else is a portal's. Else only a
-    redirect to another host or 511 is.
-    """
+
+def ask(url: str, address: str, patience: Patience, *, expected: Expected, wall_s: float) -> Page | None:
+    """GET `url` from `address`. None if nobody answers with HTTP."""
     place = urlsplit(url)
     host = place.hostname or ""
     request = (
@@ -31,11 +37,11 @@ def ask(url: str, address: str, patience: Patience, *, must_be_empty: bool, wall
         "Accept: */*\r\nConnection: close\r\n\r\n"
     )
     head = _exchange(address, place.port or 80, request.encode("ascii", "replace"), patience)
-    return None if head is None else judge(url, host, head, must_be_empty=must_be_empty, wall_s=wall_s)
+    return None if head is None else judge(url, host, head, expected=expected, wall_s=wall_s)
 
 
-def judge(url: str, host: str, head: bytes, *, must_be_empty: bool, wall_s: float) -> Page | None:
-    """What the head of an HTTP answer means."""
+def judge(url: str, host: str, head: bytes, *, expected: Expected, wall_s: float) -> Page | None:
+    """What the head of an HTTP answer means. A host that is in trouble itself (4xx, 5xx) is no portal."""
     first, *lines = head.decode("latin-1").split("\r\n\r\n")[0].split("\r\n")
     parts = first.split(" ", 2)
     if not parts[0].startswith("HTTP/") or len(parts) < 2 or not parts[1].isdigit():
@@ -45,9 +51,12 @@ def judge(url: str, host: str, head: bytes, *, must_be_empty: bool, wall_s: floa
         name.strip().lower(): value.strip() for name, _, value in (line.partition(":") for line in lines)
     }
     elsewhere = urlsplit(fields.get("location", "")).hostname if 300 <= status < 400 else None
-    portal = status == NETWORK_AUTHENTICATION_REQUIRED or (elsewhere not in (None, host, f"www.{host}"))
-    if must_be_empty:
-        portal = portal or status != NO_CONTENT
+    leads_away = elsewhere not in (None, host, f"www.{host}")
+    portal = status == NETWORK_AUTHENTICATION_REQUIRED
+    if expected == "empty":
+        portal = portal or leads_away or (200 <= status < 300 and status != NO_CONTENT)
+    elif expected == "nobody":
+        portal = portal or 200 <= status < 400
     seen = f"{status}, leads to {elsewhere}" if elsewhere else str(status)
     said_s = date(fields.get("date", ""))
     return Page(
@@ -74,9 +83,12 @@ def host_of(url: str) -> str:
 
 
 def _exchange(address: str, port: int, request: bytes, patience: Patience) -> bytes | None:
-    with socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET, socket.SOCK_STREAM) as sock:
-        sock.setblocking(False)
-        sock.connect_ex((address, port))
+    try:
+        sock, place = tcp.towards(address, port, socket.SOCK_STREAM)
+    except OSError:
+        return None
+    with sock:
+        sock.connect_ex(place)
         if not patience.wait({sock.fileno(): select.POLLOUT}):
             return None
         try:

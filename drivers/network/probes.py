@@ -10,7 +10,7 @@ from drivers.network.findings import Quality
 BURST = 8
 WINDOW = 2 * BURST  #: one burst alone could be bad luck
 LATE_MS = 800.0  #: later than the fastest by this: the first packet was lost (RFC 6298: repeated after 1 s)
-SLOW_MS = 500.0
+SLOW_MS = 800.0  #: a satellite's 600 ms are no reason to keep asking
 
 
 class Probes:

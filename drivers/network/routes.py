@@ -6,6 +6,7 @@ import socket
 from collections.abc import Iterator
 from pathlib import Path
 
+from drivers.network import interfaces, tcp
 from drivers.network.findings import Route
 
 RTF_UP, RTF_REJECT = 0x1, 0x200  #: include/uapi/linux/route.h
@@ -23,10 +24,10 @@ def default_route(root: Path = Path("/")) -> Route | None:
 
 def leads_to(address: str) -> bool:
     """Whether the kernel knows a way to `address`: it is asked without a packet being sent."""
-    family = socket.AF_INET6 if ":" in address else socket.AF_INET
     try:
-        with socket.socket(family, socket.SOCK_DGRAM) as asking:
-            asking.connect((address, ANY_PORT))
+        asking, place = tcp.towards(address, ANY_PORT, socket.SOCK_DGRAM)
+        with asking:
+            asking.connect(place)
     except OSError:
         return False
     return True
@@ -36,14 +37,26 @@ def attached(address: str, root: Path = Path("/")) -> bool:
     """Whether an address is this machine's own or on its local network: what is sent there costs nothing."""
     if address.startswith("127.") or address == "::1":
         return True
-    if ":" in address:
-        return False
-    number = int.from_bytes(socket.inet_aton(address), "little")
+    number, _, scope = address.partition("%")
+    if scope:
+        return interfaces.local(scope, root)
+    if ":" in number:
+        return _attached_ipv6(int.from_bytes(socket.inet_pton(socket.AF_INET6, number)), root)
+    wanted = int.from_bytes(socket.inet_aton(number), "little")
     return any(
-        int(line[1], 16) == number & int(line[7], 16)
+        int(line[1], 16) == wanted & int(line[7], 16) and interfaces.local(line[0], root)
         for line in _lines(root / "proc/net/route")
         if int(line[7], 16) and not int(line[2], 16)
     )
+
+
+def _attached_ipv6(wanted: int, root: Path) -> bool:
+    for line in _lines(root / "proc/net/ipv6_route", header=False):
+        network, bits, gateway, name = int(line[0], 16), int(line[1], 16), int(line[4], 16), line[9]
+        near = bits and not gateway and network >> (128 - bits) == wanted >> (128 - bits)
+        if near and _leads(int(line[8], 16)) and interfaces.local(name, root):
+            return True
+    return False
 
 
 def _ipv4(root: Path) -> Iterator[tuple[int, Route]]:
@@ -52,6 +65,7 @@ def _ipv4(root: Path) -> Iterator[tuple[int, Route]]:
         if int(destination, 16) or int(mask, 16) or not _leads(int(flags, 16)):
             continue
         number = int(gateway, 16)  # in the machine's own byte order, as the kernel prints it
+        number = number if interfaces.local(name, root) else 0
         address = socket.inet_ntoa(number.to_bytes(4, "little")) if number else ""
         yield int(metric), Route(interface=name, gateway=address)
 
@@ -61,7 +75,8 @@ def _ipv6(root: Path) -> Iterator[tuple[int, Route]]:
         destination, length, _, _, gateway, metric, _, _, flags, name = line[:10]
         if int(destination, 16) or int(length, 16) or name == "lo" or not _leads(int(flags, 16)):
             continue
-        address = socket.inet_ntop(socket.AF_INET6, bytes.fromhex(gateway)) if int(gateway, 16) else ""
+        there = int(gateway, 16) and interfaces.local(name, root)
+        address = socket.inet_ntop(socket.AF_INET6, bytes.fromhex(gateway)) if there else ""
         scoped = f"{address}%{name}" if address.startswith("fe80") else address
         yield int(metric, 16), Route(interface=name, gateway=scoped)
 

@@ -64,6 +64,8 @@ def _gateway(found: Findings) -> str:
         return f"none: {found.route.interface} has only one other end"
     if found.gateway is None:
         return found.route.gateway
+    if found.gateway.answers and found.gateway.by in ("session", "broker"):
+        return f"{found.gateway.address} answers to nothing, and lets us through to the broker"
     if found.gateway.answers:
         ms = f" in {found.gateway.ms:.0f} ms" if found.gateway.ms is not None else ""
         return f"{found.gateway.address} answers ({found.gateway.by}){ms}"

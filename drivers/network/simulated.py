@@ -16,6 +16,7 @@ _TLS = {
     "tls_unknown_ca": "unknown_ca",
     "tls_wrong_name": "wrong_name",
     "tls_failed": "failed",
+    "files": "files",
 }
 
 

@@ -8,7 +8,9 @@ import select
 import socket
 import time
 from dataclasses import dataclass, field
+from typing import Any
 
+from drivers.link.resolve import numeric
 from drivers.network.patience import Patience
 
 SPACING_S = 0.06
@@ -32,6 +34,17 @@ class Try:
     began_s: float = field(default_factory=time.monotonic)
 
 
+def towards(address: str, port: int, kind: socket.SocketKind) -> tuple[socket.socket, Any]:
+    """A socket that never blocks, and where it has to go. Raises OSError, also where there is no IPv6."""
+    try:
+        family, _, _, _, place = numeric(address, port, kind)[0]
+    except UnicodeError as error:
+        raise OSError(errno.EINVAL, f"{address!r} is no address") from error
+    sock = socket.socket(family, kind)
+    sock.setblocking(False)
+    return sock, place
+
+
 def connect(
     addresses: tuple[str, ...], port: int, count: int, patience: Patience, *, all_: bool = False
 ) -> list[Try]:
@@ -53,12 +66,11 @@ def connect(
 def _begin(address: str, port: int, going: dict[int, tuple[socket.socket, Try]]) -> Try:
     made = Try(address)
     try:
-        sock = socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET, socket.SOCK_STREAM)
+        sock, place = towards(address, port, socket.SOCK_STREAM)
     except OSError as error:
         made.error = _word(error.errno)
         return made
-    sock.setblocking(False)
-    code = sock.connect_ex((address, port))
+    code = sock.connect_ex(place)
     if code not in (0, errno.EINPROGRESS):
         made.error = _word(code)
         sock.close()

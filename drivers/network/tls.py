@@ -5,10 +5,11 @@ from __future__ import annotations
 import select
 import socket
 import ssl
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from drivers.network import certificate
+from drivers.network import certificate, tcp
 from drivers.network.certificate import Certificate
 from drivers.network.findings import Handshake, OwnFile
 from drivers.network.patience import Patience
@@ -26,18 +27,49 @@ class Trust:
     cert_file: Path | None = None
     key_file: Path | None = None
 
-    def own_files(self) -> tuple[OwnFile, ...]:
-        """The certificates in them; one that cannot be read is the handshake's to tell."""
+    def named(self) -> str:
+        """The files, since what OpenSSL says of them names none."""
+        return ", ".join(str(file) for file in (self.ca_file, self.cert_file, self.key_file) if file)
+
+
+class OwnFiles:
+    """The certificates in the files of [mqtt], read again where a file has changed."""
+
+    def __init__(self, trust: Trust) -> None:
+        # Of those that we trust, one that lasts is enough: a bundle has old ones in it, and the system's
+        # always has. Our own chain is as good as its shortest-lived part.
+        self._files = [
+            (key, path, which)
+            for key, path, which in (("ca_file", trust.ca_file, max), ("cert_file", trust.cert_file, min))
+            if path is not None
+        ]
+        self._known: dict[str, tuple[object, OwnFile | None]] = {}
+
+    def read(self) -> tuple[OwnFile, ...]:
+        """One that cannot be read is the handshake's to tell."""
         found = []
-        for key, path in (("ca_file", self.ca_file), ("cert_file", self.cert_file)):
+        for key, path, which in self._files:
             try:
-                read = certificate.read_pem(path.read_bytes()) if path else []
-            except (OSError, ValueError):
+                stat = path.stat()
+                version = (stat.st_ino, stat.st_size, stat.st_mtime_ns)
+                if key not in self._known or self._known[key][0] != version:
+                    self._known[key] = (version, _own(key, path, which))
+            except OSError:
                 continue
-            # A chain is as good as its shortest-lived part.
-            if read:
-                found.append(OwnFile(key=key, certificate=min(read, key=lambda each: each.ends_s)))
+            own = self._known[key][1]
+            if own is not None:
+                found.append(own)
         return tuple(found)
+
+
+def _own(key: str, path: Path, which: Callable[..., Certificate]) -> OwnFile | None:
+    with path.open("rb") as file:
+        text = file.read(certificate.MOST_BYTES)
+    try:
+        read = certificate.read_pem(text)
+    except ValueError:
+        return None
+    return OwnFile(key=key, certificate=which(read, key=lambda each: each.ends_s)) if read else None
 
 
 def greet(trust: Trust, address: str, port: int, patience: Patience) -> Handshake | None:
@@ -45,7 +77,9 @@ def greet(trust: Trust, address: str, port: int, patience: Patience) -> Handshak
     try:
         context = _context(trust)
     except (OSError, ValueError) as error:
-        return Handshake(error="files", detail=str(error))
+        return Handshake(
+            error="files", detail=f"{trust.named()}: {getattr(error, 'strerror', None) or error}"
+        )
     try:
         found = _shake(context, trust.host, address, port, patience)
     except ssl.SSLCertVerificationError as error:
@@ -79,9 +113,8 @@ def _context(trust: Trust) -> ssl.SSLContext:
 
 def _shake(context: ssl.SSLContext, host: str, address: str, port: int, patience: Patience) -> bytes | None:
     """The other side's certificate in DER."""
-    plain = socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET, socket.SOCK_STREAM)
-    plain.setblocking(False)
-    plain.connect_ex((address, port))
+    plain, place = tcp.towards(address, port, socket.SOCK_STREAM)
+    plain.connect_ex(place)
     sock: socket.socket = plain
     try:
         _await(plain, select.POLLOUT, patience)

@@ -284,7 +284,7 @@ TROUBLES = {
     ),
     "ends soon": Trouble(
         "certificate_expiring",
-        served(lambda lab: lab.authority.sign("soon", host=HOST, ends=10 * DAY)),
+        served(lambda lab: lab.authority.sign("soon", host=HOST, begins=-100 * DAY, ends=10 * DAY)),
         mended_certificate,
     ),
     "login": Trouble("login_refused", listener("allow_anonymous false"), listener("allow_anonymous true")),

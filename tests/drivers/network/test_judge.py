@@ -98,7 +98,11 @@ TROUBLES: dict[str, tuple[str, dict[str, Any]]] = {
     ),
     "clock against the web": (
         "clock_wrong",
-        {"session": LOST, "page": Page(url="u", portal=False, seen="200", ahead_s=-4000.0)},
+        {
+            "session": LOST,
+            "page": Page(url="u", portal=False, seen="200", ahead_s=-4000.0),
+            "clock_synced": False,
+        },
     ),
     "wrong name": (
         "tls_failed",
@@ -163,7 +167,8 @@ def test_an_old_word_of_the_session_is_overtaken_by_a_look() -> None:
 
 @pytest.mark.parametrize(("ends_d", "expected"), [(31, False), (29, True), (-1, None)])
 def test_the_certificate_that_ends_first_counts(ends_d: float, expected: bool | None) -> None:
-    ours = OwnFile(key="cert_file", certificate=certificate(ends_s=ends_d * DAY_S, subject="CN=till"))
+    shown = certificate(begins_s=-300 * DAY_S, ends_s=ends_d * DAY_S, subject="CN=till")
+    ours = OwnFile(key="cert_file", certificate=shown)
     seen = found(own_files=(ours,))
     judged = judge(seen, {})
     assert judged["certificate_expiring"] is expected

@@ -57,5 +57,5 @@ def test_loss_that_begins_with_an_outage_is_told_by_the_next_two() -> None:
 def test_a_slow_way_is_bad_too() -> None:
     probes = Probes()
     assert not probes.bad()
-    assert probes.take([600.0] * BURST)
+    assert probes.take([900.0] * BURST)
     assert probes.bad()
