@@ -8,6 +8,7 @@ import time
 
 STOPPING = "stopping"
 KILL_S = 0.5
+READ_S = 0.1  #: for an answer that has come by then: a driver may have taken all the time to end
 _ASK = ("systemctl", "is-system-running")
 
 
@@ -24,7 +25,7 @@ class Look:
         while self._child is not None:
             left_s = ends_s - time.monotonic()
             try:
-                said, _ = self._child.communicate(timeout=max(0.0, left_s))
+                said, _ = self._child.communicate(timeout=max(READ_S, left_s))
             except subprocess.TimeoutExpired:
                 self._child.kill()
                 with contextlib.suppress(subprocess.TimeoutExpired):
@@ -32,6 +33,8 @@ class Look:
                 return False
             if self._child.returncode >= 0:
                 return said.strip() == STOPPING
+            if left_s <= 0:
+                return False
             self._child = _ask()  # who stops a whole control group stops such a child too
         return False
 

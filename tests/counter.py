@@ -32,6 +32,7 @@ config_version = 1
 [terminal]
 id = "{terminal}"
 site = "shop-17"
+{terminal_keys}
 [mqtt]
 url = "{url}"
 keepalive_s = {keepalive_s}
@@ -151,6 +152,7 @@ class Counter:
         keepalive_s: int = 60,
         mqtt: str = "",
         agent: str = "",
+        terminal: str = "",
         knobs: tuple[str, ...] = (),
         environment: dict[str, str] | None = None,
     ) -> None:
@@ -171,6 +173,7 @@ class Counter:
             "keepalive_s": keepalive_s,
             "mqtt": mqtt,
             "agent": agent,
+            "terminal_keys": terminal,
         }
         (folder / "host.json").write_text(json.dumps(HOST), encoding="utf-8")
 

@@ -39,6 +39,13 @@ def test_it_is_what_systemd_says(path: Path, does: str, down: bool) -> None:
     assert Look().machine_goes_down(5.0) is down
 
 
+def test_an_answer_that_came_in_time_counts_also_if_nobody_had_time_to_read_it(path: Path) -> None:
+    systemctl(path, "echo stopping; exit 1")
+    look = Look()
+    time.sleep(0.3)
+    assert look.machine_goes_down(0.2)
+
+
 def test_one_that_is_stopped_with_the_whole_control_group_is_asked_again(path: Path) -> None:
     systemctl(path, 'if mkdir "$0.once" 2>/dev/null; then kill -TERM $$; fi; echo stopping; exit 1')
     assert Look().machine_goes_down(5.0)
