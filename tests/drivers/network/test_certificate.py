@@ -12,8 +12,13 @@ from cryptography import x509
 from hypothesis import given
 from hypothesis import strategies as st
 
+from drivers.api import Deadline, SystemClock
 from drivers.network import certificate
+from drivers.network.patience import Patience
+from drivers.network.tls import OwnFiles, Trust, greet
 from tests.certificates import DAY, Authority
+
+NOBODY_WAITS = Patience(Deadline.after(SystemClock(), 1.0))
 
 
 def test_who_it_is_for_and_when_it_ends(tmp_path: Path) -> None:
@@ -50,6 +55,52 @@ def test_what_the_world_trusts_can_be_read() -> None:
         assert read.ends_s == expected.not_valid_after_utc.timestamp()
         assert read.begins_s == expected.not_valid_before_utc.timestamp()
         assert read.subject
+
+
+def test_of_a_bundle_that_we_trust_the_last_to_end_counts(tmp_path: Path) -> None:
+    """Debian's own has roots that ended years ago; our own chain is as good as its shortest-lived part."""
+    authority = Authority(tmp_path, ends=300 * DAY)
+    old, _ = authority.sign("old", expired=True)
+    bundle = tmp_path / "bundle.pem"
+    bundle.write_bytes(old.read_bytes() + authority.ca_file.read_bytes())
+    ca, own = OwnFiles(Trust(host="b", ca_file=bundle, cert_file=bundle)).read()
+    assert (ca.key, ca.certificate.subject) == ("ca_file", "CN=ca")
+    assert (own.key, own.certificate.subject) == ("cert_file", "CN=old")
+
+
+def test_a_file_is_read_again_when_it_has_changed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    made, _ = Authority(tmp_path).sign("here", ends=70 * DAY)
+    count = 0
+    real = certificate.read_pem
+
+    def counting(text: bytes) -> list[certificate.Certificate]:
+        nonlocal count
+        count += 1
+        return real(text)
+
+    monkeypatch.setattr(certificate, "read_pem", counting)
+    files = OwnFiles(Trust(host="b", ca_file=tmp_path / "none.pem", cert_file=made))
+    assert files.read() == files.read()
+    assert count == 1
+    made.write_text("no certificate any more")
+    assert files.read() == files.read() == ()
+    assert count == 2
+
+
+def test_a_file_that_is_missing_is_named(tmp_path: Path) -> None:
+    said = greet(Trust(host="b", ca_file=tmp_path / "none.pem"), "127.0.0.1", 9, NOBODY_WAITS)
+    assert said is not None
+    assert (said.error, said.detail) == ("files", f"{tmp_path}/none.pem: No such file or directory")
+
+
+@pytest.mark.parametrize(
+    ("life_d", "left_d", "soon"),
+    [(365, 29, True), (365, 31, False), (90, 29, False), (90, 17, True), (1, 0.3, False), (1, 0.1, True)],
+)
+def test_one_that_lives_short_ends_soon_later(life_d: float, left_d: float, soon: bool) -> None:
+    day_s = 86_400.0
+    shown = certificate.Certificate(subject="", issuer="", begins_s=0, ends_s=life_d * day_s)
+    assert shown.ends_soon((life_d - left_d) * day_s) is soon
 
 
 @given(st.binary(max_size=200))

@@ -130,6 +130,18 @@ def test_trouble_is_looked_at_again_and_its_end_hurries_the_session() -> None:
     assert session.hurried == 1
 
 
+def test_a_broker_that_is_back_is_not_run_over() -> None:
+    session = Session(away("timeout"))
+    looks = Looks(found(reached=Reached(address="203.0.113.2", port=8883, error="timeout")))
+    watched = driver(looks, session)
+    assert watched.poll(soon()).conditions["broker_unreachable"].value
+    looks.findings = found()
+    mended = watched.listen(soon())
+    assert mended is not None
+    assert not mended.conditions["broker_unreachable"].value
+    assert session.hurried == 0
+
+
 def test_what_is_unknown_keeps_when_it_was_known() -> None:
     looks = Looks(found())
     watched = driver(looks, Session())

@@ -109,6 +109,8 @@ TROUBLES: dict[str, tuple[str, dict[str, Any]]] = {
         {"session": away("tls_wrong_name"), "handshake": Handshake(error="wrong_name")},
     ),
     "our certificate refused": ("tls_failed", {"session": away("tls_refused")}),
+    "password file": ("login_refused", {"session": away("files")}),
+    "file of TLS": ("tls_failed", {"session": away("files"), "handshake": Handshake(error="files")}),
     "password": ("login_refused", {"session": away("credentials")}),
     "banned": ("login_refused", {"session": away("banned")}),
     "topic forbidden": (
@@ -177,6 +179,20 @@ def test_the_certificate_that_ends_first_counts(ends_d: float, expected: bool | 
         (told,) = evidence(seen, judged).values()
         assert (told["certificate"], told["subject"]) == ("cert_file", "CN=till")
         assert str(told["ends"]).endswith("Z")
+
+
+def test_a_clock_that_follows_a_time_server_is_righter_than_a_web_page() -> None:
+    page = Page(url="u", portal=False, seen="200", ahead_s=4000.0)
+    assert holding(found(page=page, clock_synced=True)) == []
+    assert holding(found(page=page, clock_synced=None)) == ["clock_wrong"]
+
+
+def test_one_that_is_renewed_often_does_not_hide_one_to_renew() -> None:
+    weekly = certificate(begins_s=-3 * DAY_S, ends_s=4 * DAY_S)
+    ours = OwnFile(key="cert_file", certificate=certificate(begins_s=-345 * DAY_S, ends_s=20 * DAY_S))
+    seen = found(handshake=Handshake(certificate=weekly), own_files=(ours,))
+    assert holding(seen) == ["certificate_expiring"]
+    assert evidence(seen, judge(seen, {}))["certificate_expiring"]["certificate"] == "cert_file"
 
 
 def test_our_own_files_tell_a_clock_that_was_set_back() -> None:

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import errno
 import socket
 import struct
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from drivers.network import portal, routes
+from drivers.api import Deadline, SystemClock
+from drivers.network import gateway, names, portal, routes, tcp
 from drivers.network.findings import Interface, Route
 from drivers.network.interfaces import interfaces, usable
 from drivers.network.names import is_name, nonsense, servers
 from drivers.network.pace import CAP_S, SOON, SOON_S, Pace
+from drivers.network.patience import Patience
 from drivers.network.session import INFO_BYTES, Line
 
 ROUTES = """\
@@ -63,6 +67,44 @@ def test_interfaces_their_links_and_addresses(tmp_path: Path) -> None:
     )
 
 
+def test_a_bridge_a_bond_and_a_vlan_have_the_address_of_their_hardware(tmp_path: Path) -> None:
+    net = tmp_path / "sys/class/net"
+    card(tmp_path, "eth0", "up")
+    for name, below in (("br0", "bond0"), ("bond0", "eth0"), ("docker0", "veth1")):
+        card(tmp_path, name, "up", hardware=False)
+        (net / name / f"lower_{below}").symlink_to(net / below)
+    card(tmp_path, "veth1", "up", hardware=False)
+    found = interfaces(tmp_path, {"br0": "192.168.7.10", "docker0": "172.17.0.1"}.get)
+    assert [each.name for each in found] == ["bond0", "br0", "eth0"]
+    assert [each.addresses for each in found if each.addresses] == [("192.168.7.10",)]
+    assert [each.name for each in found if not each.stacked] == ["eth0"]
+
+
+def test_a_dialled_line_needs_no_card(tmp_path: Path) -> None:
+    card(tmp_path, "eth0", "down")
+    card(tmp_path, "ppp0", "unknown", hardware=False, flags=0x10D1)
+    write(tmp_path, "sys/class/net/ppp0/type", "512\n")
+    found = interfaces(tmp_path, {"ppp0": "10.64.0.7"}.get)
+    assert [(each.name, each.has_link) for each in found] == [("eth0", False), ("ppp0", True)]
+
+
+@pytest.mark.parametrize(
+    ("flags", "uevent"), [(0x1091, ""), (0x1003, "DEVTYPE=wwan\nINTERFACE=eth0"), (0x10D1, "")]
+)
+def test_what_is_beyond_a_modem_or_tunnel_is_not_asked_for_its_health(
+    tmp_path: Path, flags: int, uevent: str
+) -> None:
+    write(tmp_path, "proc/net/route", ROUTES)
+    card(tmp_path, "eth0", "up")
+    assert routes.default_route(tmp_path) == Route(interface="eth0", gateway="192.168.7.1")
+    assert routes.attached("192.168.7.1", tmp_path)
+    card_of = tmp_path / "sys/class/net/eth0"
+    (card_of / "flags").write_text(f"{flags:#x}\n")
+    (card_of / "uevent").write_text(uevent)
+    assert routes.default_route(tmp_path) == Route(interface="eth0", gateway="")
+    assert not routes.attached("192.168.7.1", tmp_path)
+
+
 def test_in_a_container_any_interface_counts(tmp_path: Path) -> None:
     card(tmp_path, "eth0", "up", hardware=False)
     assert [each.has_link for each in interfaces(tmp_path, lambda _name: None)] == [True]
@@ -101,6 +143,20 @@ def test_what_is_on_the_local_network(tmp_path: Path, address: str, near: bool) 
     assert routes.attached(address, tmp_path) is near
 
 
+@pytest.mark.parametrize(
+    ("address", "near"),
+    [("fe80::1%eth0", True), ("fd00::53", True), ("fd01::53", False), ("2001:db8::53", False)],
+)
+def test_what_is_on_the_local_network_by_ipv6(tmp_path: Path, address: str, near: bool) -> None:
+    none = "0" * 32
+    write(
+        tmp_path,
+        "proc/net/ipv6_route",
+        f"{ROUTES6}fd00{'0' * 28} 40 {none} 00 {none} 00000100 00000001 00000000 00000001     eth0\n",
+    )
+    assert routes.attached(address, tmp_path) is near
+
+
 def test_a_way_is_asked_for_without_a_packet() -> None:
     assert routes.leads_to("127.0.0.1")
     assert not routes.leads_to("no address")
@@ -114,6 +170,44 @@ def test_name_servers(tmp_path: Path) -> None:
         "# x\nsearch lan\nnameserver 192.168.7.1\nnameserver\nnameserver 9.9.9.9\n",
     )
     assert servers(tmp_path) == ("192.168.7.1", "9.9.9.9")
+
+
+def test_behind_a_stub_are_those_that_it_asks(tmp_path: Path) -> None:
+    write(tmp_path, "etc/resolv.conf", "nameserver 127.0.0.53\n")
+    assert servers(tmp_path) == ("127.0.0.53",)
+    write(tmp_path, "run/systemd/resolve/resolv.conf", "nameserver 192.168.7.1\nnameserver fe80::1%eth0\n")
+    assert servers(tmp_path) == ("192.168.7.1", "fe80::1%eth0")
+    write(tmp_path, "etc/resolv.conf", "nameserver 9.9.9.9\n")
+    assert servers(tmp_path) == ("9.9.9.9",)
+
+
+def impatient() -> Patience:
+    return Patience(Deadline.after(SystemClock(), 0.3))
+
+
+def test_a_kernel_without_ipv6_is_no_mistake_of_ours(monkeypatch: pytest.MonkeyPatch) -> None:
+    real = socket.socket
+
+    def refuses(family: int = socket.AF_INET, *args: Any, **kwargs: Any) -> socket.socket:
+        if family == socket.AF_INET6:
+            raise OSError(errno.EAFNOSUPPORT, "Address family not supported by protocol")
+        return real(family, *args, **kwargs)
+
+    monkeypatch.setattr(socket, "socket", refuses)
+    assert not names.alive("2001:db8::53", impatient())
+    assert gateway.datagram("fe80::1%lo", impatient()) is None
+    assert portal.ask("http://b/", "2001:db8::1", impatient(), expected="any", wall_s=0) is None
+    assert tcp.connect(("2001:db8::1",), 9, 1, impatient())[0].error
+    assert not routes.leads_to("2001:db8::1")
+
+
+def test_an_address_of_one_link_keeps_its_link() -> None:
+    sock, place = tcp.towards("fe80::1%lo", 53, socket.SOCK_DGRAM)
+    sock.close()
+    assert place == ("fe80::1", 53, 0, socket.if_nametoindex("lo"))
+    assert names.answer_of([(socket.AF_INET6, 0, 0, "", ("fe80::2", 0, 0, 1))])[0] == ("fe80::2%1",)
+    with pytest.raises(OSError, match="no address"):
+        tcp.towards("a" * 70 + ".\u00fc", 53, socket.SOCK_DGRAM)
 
 
 def test_names_and_nonsense() -> None:
