@@ -14,9 +14,10 @@ from agent.config import Mqtt
 from agent.uplink.reasons import Trouble, Troubled
 
 VERDICT_S = 0.3
-KEEP_ALIVE_S = 31  #: of silence, then 52 bytes ask and 52 answer: once between two pings of 60 s
+KEEP_ALIVE_S = 31  #: of silence at least, then 52 bytes ask and 52 answer
 KEEP_ALIVE_AGAIN_S = 4
 KEEP_ALIVE_MOST = 60
+KEEP_ALIVE_LIMIT_S = 32767  #: tcp(7) takes no more
 X509_EXPIRED = 10
 X509_NOT_YET_VALID = 9
 X509_HOSTNAME_MISMATCH = 62
@@ -89,7 +90,7 @@ class Dialling:
         context = tls_context(self._mqtt) if self._mqtt.tls else None
         sock = self._connect_tcp()
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        _keep_alive(sock)
+        _keep_alive(sock, self._mqtt.keepalive_s)
         return sock if context is None else self._secure(context, sock)
 
     def _secure(self, context: ssl.SSLContext, plain: socket.socket) -> ssl.SSLSocket:
@@ -190,13 +191,15 @@ def alert_trouble(text: str) -> Trouble | None:
     return None
 
 
-def _keep_alive(sock: socket.socket) -> None:
-    """Have the kernel ask for a sign of life between two pings, so that a dead way shows in half a minute.
+def _keep_alive(sock: socket.socket, keepalive_s: int) -> None:
+    """Have the kernel ask for a sign of life once between two pings: a dead way shows in half the time.
 
     It never ends the session for it: whether the broker lives is judged by what is heard from it.
     """
+    # Who has longer keepalives has them for the bytes.
+    idle_s = min(KEEP_ALIVE_LIMIT_S, max(KEEP_ALIVE_S, keepalive_s // 2 + 1))
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, KEEP_ALIVE_S)
+    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, idle_s)
     sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, KEEP_ALIVE_AGAIN_S)
     sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPCNT, KEEP_ALIVE_MOST)
 

@@ -41,6 +41,7 @@ SILENCE = 1.5  #: keepalives without a word from the broker end the session
 CORRECT_S = 1.0  #: between corrections of a foreign status
 SESSIONS_REMEMBERED = 64
 
+REFUSED = 0x80
 VERSION_REFUSED = 0x84
 TAKEN_OVER = 0x8E
 RETAIN_REFUSED = 0x9A
@@ -97,6 +98,7 @@ class Session:
         self._first = not lasting.sessions
         self._hello: Announcement | None = None
         self._correct_s: float | None = None
+        self._subscribe_s = float("inf")
         self._corrected_s = float("-inf")
         self.traffic: Traffic | None = None
         self.accepted_s: float | None = None
@@ -210,15 +212,20 @@ class Session:
             if self._enough():
                 connection.disconnect()
                 raise Troubled(Trouble("upgrade"))
-            self._send(traffic, now_s)
+            self._send(connection, traffic, now_s)
             turn_s = min(TURN_S, connection.keepalive_s / 4) if connection.keepalive_s else TURN_S
-            dues = [due for due in (traffic.next_due_s(), self._correct_s) if due is not None]
+            dues = [
+                due for due in (traffic.next_due_s(), self._correct_s, self._subscribe_s) if due is not None
+            ]
             self._turn(connection, min([turn_s, *(max(0.0, due - now_s) for due in dues)]))
 
-    def _send(self, traffic: Traffic, now_s: float) -> None:
+    def _send(self, connection: Connection, traffic: Traffic, now_s: float) -> None:
         if self._correct_s is not None and now_s >= self._correct_s:
             self._correct_s, self._corrected_s = None, now_s
             traffic.announce(self._status("online", "started"))
+        if now_s >= self._subscribe_s:
+            self._subscribe_s = now_s + self._lasting.timing.held_s
+            connection.subscribe([self._lasting.topics.full(STATUS)])
         traffic.clear(self._lasting.retained.take_orphans())
         while self._lasting.metrics:
             traffic.metric(self._lasting.metrics.popleft())
@@ -230,13 +237,23 @@ class Session:
                 traffic.answered(note, now_s)
             case Heard(topic=topic) if topic == self._lasting.topics.full(STATUS):
                 self._judge_status(note.payload, now_s)
-            case Subscribed(codes) if max(codes) >= 0x80:
-                log.warning("the broker refuses our subscription to our own status (0x%02x)", max(codes))
-                traffic.refused.add(self._lasting.topics.full(STATUS))
+            case Subscribed(codes):
+                self._subscribed(max(codes), traffic, now_s)
             case Ended(code, text):
                 raise Troubled(self._end(code, text))
             case _:
                 pass
+
+    def _subscribed(self, code: int, traffic: Traffic, now_s: float) -> None:
+        status = self._lasting.topics.full(STATUS)
+        if code < REFUSED:
+            traffic.refused.discard(status)
+            self._subscribe_s = float("inf")
+            return
+        if self._subscribe_s == float("inf"):
+            log.warning("the broker refuses our subscription to our own status (0x%02x)", code)
+        traffic.refused.add(status)
+        self._subscribe_s = now_s + self._lasting.timing.held_s  # its rules may change meanwhile
 
     def _end(self, code: int | None, text: str) -> Trouble:
         if code == TAKEN_OVER:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import socket
 import ssl
+import threading
 from pathlib import Path
 
 import pytest
@@ -223,6 +225,19 @@ def test_every_reason_says_what_and_what_to_do_in_one_line() -> None:
 def test_the_brokers_word_against_our_certificate(text: str, detail: str) -> None:
     assert dial.alert_trouble(text) == Trouble("tls_refused", detail)
     assert dial.alert_trouble("connection reset") is None
+
+
+@pytest.mark.parametrize(("keepalive_s", "idle_s"), [(2, 31), (60, 31), (600, 301)])
+def test_one_sign_of_life_is_asked_for_between_two_pings(keepalive_s: int, idle_s: int) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        broker = Mqtt(host="127.0.0.1", port=server.getsockname()[1], tls=False, keepalive_s=keepalive_s)
+        done = threading.Event()
+        dialling = dial.Dialling(broker, 2.0, done.set)
+        assert done.wait(5)
+        sock = dialling.take()
+        assert sock is not None
+        with sock:
+            assert sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE) == idle_s
 
 
 def test_handshake_failures_have_words_of_their_own() -> None:

@@ -340,6 +340,26 @@ def test_a_subscription_refused_is_one_line_and_no_end(
     assert "refuses our subscription" in caplog.text
 
 
+def test_a_subscription_is_tried_again_since_rules_change_without_an_end_of_the_session(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    asked = 0
+
+    def behave(peer: Peer) -> None:
+        nonlocal asked
+        peer.accept()
+        for packet in peer.packets():
+            asked += packet.kind == 8
+            peer.answer(packet, 0x87 if packet.kind == 8 and asked < 3 else 0)
+
+    with FakeBroker(behave) as broker, Rig(tmp_path, broker.port) as rig:
+        until(lambda: rig.uplink.view().refused != ())
+        until(lambda: rig.uplink.view().refused == ())
+        assert asked == 3
+        assert rig.uplink.view().connected
+    assert caplog.text.count("refuses our subscription") == 1
+
+
 def test_a_broker_that_is_not_there_costs_one_line(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     with FakeBroker(lambda peer: peer.serve()) as gone:
         pass
