@@ -44,7 +44,10 @@ def _gateway_unreachable(found: Findings) -> bool | None:
 
 
 def _captive_portal(found: Findings) -> bool | None:
-    return _unless_connected(found) if found.page is None else found.page.portal
+    if found.page is not None:
+        return found.page.portal
+    # A portal answers. Where the broker's port was tried, either nobody did or there was no reason to ask.
+    return _unless_connected(found) if found.reached is None else False
 
 
 def _internet_down(found: Findings) -> bool | None:
@@ -62,12 +65,13 @@ def _broker_unreachable(found: Findings) -> bool | None:
 
 
 def _clock_wrong(found: Findings) -> bool | None:
-    if found.clock_synced is not True:  # one that a time server sets is righter than any web page's
-        if found.page and found.page.ahead_s is not None and abs(found.page.ahead_s) > CLOCK_OFF_S:
-            return True
-        # A clock that nobody sets is likelier wrong than a certificate that was made for the future.
-        if _tls_error(found) == "not_yet_valid" or _not_begun(found):
-            return True
+    if found.clock_synced:  # one that a time server sets is righter than any web page's
+        return False
+    if found.page and found.page.ahead_s is not None and abs(found.page.ahead_s) > CLOCK_OFF_S:
+        return True
+    # A clock that nobody sets is likelier wrong than a certificate that was made for the future.
+    if _tls_error(found) == "not_yet_valid" or _not_begun(found):
+        return True
     return _tls_well(found)
 
 

@@ -187,6 +187,16 @@ def test_a_clock_that_follows_a_time_server_is_righter_than_a_web_page() -> None
     assert holding(found(page=page, clock_synced=None)) == ["clock_wrong"]
 
 
+def test_what_is_over_stands_in_nobodys_light() -> None:
+    """A portal that is gone while the broker is down, a clock that was set while nothing can be reached."""
+    seen = found(session=LOST, reached=TIMEOUT, page=None, handshake=None, clock_synced=True)
+    judged = judge(seen, {})
+    assert judged["captive_portal"] is False
+    assert judged["clock_wrong"] is False
+    assert trouble_of(judged) == "broker_unreachable"
+    assert judge(dataclasses.replace(seen, reached=None), {})["captive_portal"] is None
+
+
 def test_one_that_is_renewed_often_does_not_hide_one_to_renew() -> None:
     weekly = certificate(begins_s=-3 * DAY_S, ends_s=4 * DAY_S)
     ours = OwnFile(key="cert_file", certificate=certificate(begins_s=-345 * DAY_S, ends_s=20 * DAY_S))
