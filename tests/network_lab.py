@@ -32,6 +32,8 @@ from tests.certificates import DAY, Authority
 HOST = "broker.shop.test"
 TERMINAL, GATEWAY, WAN, BROKER = "192.168.7.10", "192.168.7.1", "203.0.113.1", "203.0.113.2"
 PORT, PLAIN = 8883, 1883
+LOG_IN = b"HTTP/1.1 302 Found\r\nLocation: http://login.portal.example/?from=x\r\nContent-Length: 0\r\n\r\n"
+WELCOME = b"HTTP/1.1 200 OK\r\nContent-Length: 7\r\n\r\nWelcome"
 _CLONE_NEWNET = 0x40000000
 _ENDS_S = 8.0
 _numbers = iter(range(10_000))
@@ -60,6 +62,7 @@ class Lab:
         self.folder = folder
         self.terminal, self.router, self.broker = (f"{name}{each}" for each in "trb")
         self.dns = "honest"  #: honest, silent, lying, failing
+        self.page = LOG_IN  #: what the portal answers
         self.relay: Relay | None = None
         self._relayed = relayed
         self._stopping = threading.Event()
@@ -152,10 +155,7 @@ class Lab:
                     with browser:
                         browser.settimeout(1)
                         browser.recv(2048)
-                        browser.sendall(
-                            b"HTTP/1.1 302 Found\r\nLocation: http://login.portal.example/?from=x\r\n"
-                            b"Content-Length: 0\r\n\r\n"
-                        )
+                        browser.sendall(self.page)
 
     def intercept(self, port: int, *, on: bool = True) -> None:
         """Connections through the router to `port` end at the router itself."""

@@ -15,7 +15,7 @@ from agent.uplink.reasons import Trouble, Troubled
 
 VERDICT_S = 0.3
 KEEP_ALIVE_S = 31  #: of silence at least, then 52 bytes ask and 52 answer
-KEEP_ALIVE_AGAIN_S = 4
+KEEP_ALIVE_AGAIN_S = 3
 KEEP_ALIVE_MOST = 60
 KEEP_ALIVE_LIMIT_S = 32767  #: tcp(7) takes no more
 X509_EXPIRED = 10

@@ -23,7 +23,7 @@ from drivers.network.probes import BURST, SLOW_MS, Probes
 from drivers.network.session import SessionState, SessionView
 
 LOOK_S = 12.0
-TCP_S, PAGE_S = 6.0, 3.0
+TCP_S, PAGE_S = 4.5, 3.0  #: a first packet is repeated after 1 s and 3 s
 THROUGH_S = 2.5
 BURST_S = 5.0
 UNANSWERED = 2

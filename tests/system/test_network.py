@@ -22,7 +22,7 @@ import pytest
 from drivers.host.vitals import clock_synced
 from tests.certificates import DAY
 from tests.counter import BASE, TERMINAL, end, subscriber, until
-from tests.network_lab import BROKER, GATEWAY, HOST, PLAIN, PORT, Lab, inside, ip, why_not
+from tests.network_lab import BROKER, GATEWAY, HOST, PLAIN, PORT, WELCOME, Lab, inside, ip, why_not
 from tests.network_lab import TERMINAL as ADDRESS
 
 pytestmark = pytest.mark.system
@@ -203,6 +203,10 @@ def portal(*, on: bool) -> Callable[[Lab], None]:
     return change
 
 
+def welcoming(lab: Lab) -> None:
+    lab.page = WELCOME
+
+
 def portal_that_lies(*, on: bool) -> Callable[[Lab], None]:
     def change(lab: Lab) -> None:
         lab.dns = "lying" if on else "honest"
@@ -256,6 +260,9 @@ TROUBLES = {
     "line dead": Trouble("internet_down", line_dead, line_back),
     "name server silent": Trouble("dns_failed", name_server("silent"), name_server("honest")),
     "portal": Trouble("captive_portal", portal(on=True), portal(on=False)),
+    "portal that redirects nobody": Trouble(
+        "captive_portal", portal(on=True), portal(on=False), prepare=welcoming
+    ),
     "portal that lies": Trouble("captive_portal", portal_that_lies(on=True), portal_that_lies(on=False)),
     "port blocked": Trouble(
         "broker_unreachable", lambda lab: lab.block(PORT), lambda lab: lab.block(PORT, on=False)
