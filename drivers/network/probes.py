@@ -18,7 +18,7 @@ class Probes:
 
     def __init__(self) -> None:
         self._kept: deque[bool] = deque(maxlen=WINDOW)  #: each one came through
-        self._rtt_ms: float | None = None
+        self._fastest_ms: deque[float] = deque(maxlen=2)  #: of the last two bursts
         self._gone = False
 
     def take(self, burst: Sequence[float | None]) -> bool:
@@ -30,18 +30,23 @@ class Probes:
             return False
         fastest_ms = min(times)
         through = [ms is not None and ms <= fastest_ms + LATE_MS for ms in burst]
-        if was_gone and not all(through):
+        well = all(through) and fastest_ms <= SLOW_MS
+        if was_gone and not well:
             return False  # the way came back in the midst of this one
-        self._rtt_ms = fastest_ms
+        self._fastest_ms.append(fastest_ms)
         self._kept.extend(through)
-        return all(through)
+        return well
 
     def bad(self) -> bool:
         """They are not all well."""
-        return False in self._kept or (self._rtt_ms or 0.0) > SLOW_MS
+        return False in self._kept or max(self._fastest_ms, default=0.0) > SLOW_MS
 
     def quality(self) -> Quality:
-        """Not as the kernel has it: after an outage that takes the outage for the time of an answer."""
+        """Not as the kernel has it: after an outage that takes the outage for the time of an answer.
+
+        A burst may do so as well, whose first packets were all lost; so the better one of two counts.
+        """
         lost = self._kept.count(False)
         pct = round(100 * lost / WINDOW, 1) if len(self._kept) == WINDOW else None
-        return Quality(rtt_ms=self._rtt_ms, lost_pct=pct, probes=len(self._kept), lost=lost)
+        rtt_ms = min(self._fastest_ms, default=None)
+        return Quality(rtt_ms=rtt_ms, lost_pct=pct, probes=len(self._kept), lost=lost)

@@ -57,5 +57,22 @@ def test_loss_that_begins_with_an_outage_is_told_by_the_next_two() -> None:
 def test_a_slow_way_is_bad_too() -> None:
     probes = Probes()
     assert not probes.bad()
-    assert probes.take([900.0] * BURST)
+    assert not probes.take([900.0] * BURST)
     assert probes.bad()
+
+
+def test_a_burst_that_waited_for_the_line_to_come_back_is_not_slow() -> None:
+    """All of its first packets were lost and repeated: each took a second, and the line is well."""
+    probes = Probes()
+    probes.take(GONE)
+    assert not probes.take([1015.0] * BURST)
+    assert not probes.bad()
+    assert probes.quality().rtt_ms is None
+    probes.take(WELL)
+    assert not probes.take([1015.0] * BURST)  # an outage between two bursts
+    assert probes.quality().rtt_ms == 20.0
+    assert probes.bad()  # so the next one comes soon
+    assert not probes.take([1015.0] * BURST)
+    assert probes.quality().rtt_ms == 1015.0
+    assert probes.take(WELL)
+    assert probes.quality().rtt_ms == 20.0
