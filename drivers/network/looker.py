@@ -257,7 +257,11 @@ class Looker:
 
     def _somebody_between(self, address: str, patience: Patience) -> Page | None:
         """Who answers in the broker's place may be the broker, or a portal that answers for everybody."""
-        nobody = portal.nowhere(address)
+        # Some networks use for themselves what is documentation's.
+        free = (each for each in portal.nowhere(address) if not routes.attached(each, self._root))
+        nobody = next(free, None)
+        if nobody is None:
+            return None
         url = f"http://[{nobody}]/" if ":" in nobody else f"http://{nobody}/"
         wall_s = self._clock.wall_s()
         page = portal.ask(url, nobody, patience.within(PAGE_S), expected="nobody", wall_s=wall_s)

@@ -16,15 +16,15 @@ from drivers.network.patience import Patience
 MOST_BYTES = 4096
 NETWORK_AUTHENTICATION_REQUIRED = 511  #: RFC 6585 section 6
 NO_CONTENT = 204
-NOWHERE, NOWHERE6 = "192.0.2.1", "2001:db8::1"  #: RFC 5737, RFC 3849: for documentation alone
+NOWHERE, NOWHERE6 = ("192.0.2.1", "198.51.100.1"), ("2001:db8::1",)  #: RFC 5737, RFC 3849: documentation's
 Expected = Literal["empty", "any", "nobody"]
 """A page that answers 204; whatever the host may answer, redirects included; nobody at all."""
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 _DATE = re.compile(r"\w{3}, (\d\d) (\w{3}) (\d{4}) (\d\d):(\d\d):(\d\d) GMT")
 
 
-def nowhere(address: str) -> str:
-    """An address of the same kind that nobody has; who answers HTTP for it stands in between."""
+def nowhere(address: str) -> tuple[str, ...]:
+    """Addresses of the same kind that nobody has; who answers HTTP for one stands in between."""
     return NOWHERE6 if ":" in address else NOWHERE
 
 

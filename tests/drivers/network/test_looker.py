@@ -162,6 +162,12 @@ def test_who_answers_in_nobodys_place_is_a_portal(world: World) -> None:
     assert world.told() == ["captive_portal"]
 
 
+def test_nobodys_address_may_be_somebodys_in_the_shop(world: World) -> None:
+    blocked(world).pages = {BROKER: WEB, NOBODY: PORTAL}
+    world.net_route("eth0\t000200C0\t00000000\t0001\t0\t0\t100\t00FFFFFF\t0\t0\t0\n")
+    assert world.told() == ["broker_unreachable"]
+
+
 def test_a_portal_that_lies_about_names_answers_in_the_brokers_place(world: World) -> None:
     blocked(world).names[HOST] = world.nobody = "10.1.1.1"
     world.reached["10.1.1.1"] = "timeout"

@@ -50,7 +50,8 @@ class World:
         self.asked: Counter[str] = Counter()
         self.memory: dict[str, Json] = {"gateway." + ROUTER: "icmp"}
         (root / "proc/net").mkdir(parents=True)
-        (root / "proc/net/route").write_text(ROUTES)
+        self._routes = root / "proc/net/route"
+        self.net_route("")
         for module, name in (
             (gateway, "ask"),
             (tcp, "connect"),
@@ -71,6 +72,10 @@ class World:
             synced=lambda: self.synced,
             root=root,
         )
+
+    def net_route(self, line: str) -> None:
+        """Another network that the terminal is attached to."""
+        self._routes.write_text(ROUTES + line)
 
     def look(self) -> Findings:
         patience = Patience(Deadline.after(SystemClock(), 5.0))
