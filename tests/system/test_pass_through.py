@@ -182,7 +182,8 @@ def test_a_full_printer_stops_the_till_as_it_did_before(make: Make) -> None:
     with_us = fill(printer, printer.port)
     printer.tell("rate=unlimited")
     until(lambda: printer.received() == b"x" * (before + with_us), "all of it")
-    assert with_us <= before + 65536
+    # Both are what the kernel lets its sockets hold, which it sizes as it likes; we add 4 KB between them.
+    assert with_us <= 2 * before
 
 
 def fill(printer: SharedPrinter, port: int) -> int:
