@@ -37,7 +37,7 @@ from agent.watch.memory import DeviceMemory
 from agent.watch.restarts import RestartWatch
 from agent.watch.worker import Worker
 from drivers import passive, registry, shared
-from drivers.api import Clock, Driver, Json, Memory, Observation, Setup, SystemClock
+from drivers.api import Clock, Driver, Json, Memory, Observation, Sale, Setup, SystemClock
 from drivers.errors import TillwatchError
 from drivers.link import make as make_link
 from drivers.link.none import NoLink
@@ -277,7 +277,12 @@ class Daemon:
         return Worker(
             device.id,
             lambda: make_driver(
-                device, self._clock, memory, self._config.agent.till_dir, session=UplinkView(self._uplink)
+                device,
+                self._clock,
+                memory,
+                self._config.agent.till_dir,
+                session=UplinkView(self._uplink),
+                sale=self._terminal.sale,
             ),
             clock=self._clock,
             poll_s=device.poll_s,
@@ -310,7 +315,13 @@ def host_device(config: Config) -> Device:
 
 
 def make_driver(
-    device: Device, clock: Clock, memory: Memory, till_dir: Path, *, session: SessionView | None = None
+    device: Device,
+    clock: Clock,
+    memory: Memory,
+    till_dir: Path,
+    *,
+    session: SessionView | None = None,
+    sale: Callable[[], Sale] = lambda: "unknown",
 ) -> Driver:
     """The driver a device's configuration asks for; one that only looks where access is passive.
 
@@ -327,6 +338,7 @@ def make_driver(
         poll_s=device.poll_s,
         reply_s=device.reply_s,
         options=device.options,
+        sale=sale,
     )
     if device.id == NETWORK:
         return network_driver.make(setup, session)

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Literal
 
-from drivers.api import Clock, Json, Power, VerifiedBy
+from drivers.api import Clock, Json, Power, Sale, VerifiedBy
 
 SCHEMA: Literal["tillwatch/1"] = "tillwatch/1"
 
@@ -27,7 +27,6 @@ StatusReason = Literal["started", "stopping", "shutdown", "lost", "duplicate_ide
 FaultChange = Literal[
     "raised", "cleared", "severity", "acknowledged", "shelved", "unshelved", "chattering", "removed"
 ]
-Sale = Literal["yes", "no", "unknown"]
 SelftestResult = Literal["passed", "failed", "untested"]
 
 

@@ -29,7 +29,7 @@ from agent.messages import (
 )
 from agent.outbox.outbox import Batch, Row
 from agent.watch.worker import STUCK
-from drivers.api import Clock, Json, Observation
+from drivers.api import Clock, Json, Observation, Sale
 
 HEALTH = "health"
 DEVICE_REFRESH = 4  #: health refreshes for one of an unchanged device, which is larger: data is metered
@@ -93,6 +93,7 @@ class Terminal:
             hours(shop.maintenance, (), shop.timezone) if shop.maintenance else None,
             clock_known=self._opening.clock_known,
         )
+        self._sale_now: Sale = "unknown"
         now_s = clock.monotonic_s()
         self._health: Health | None = None
         self._health_at_s = now_s
@@ -133,6 +134,10 @@ class Terminal:
         self._sale.tell(word)
         self.advance()
 
+    def sale(self) -> Sale:
+        """Whether one is in progress, as judged last; from any thread."""
+        return self._sale_now
+
     def restore(self, states: Mapping[str, Json]) -> None:
         """Take up the open faults of the last run; those of devices that are gone are closed."""
         unreadable = self._diagnosis.restore(states)
@@ -154,6 +159,7 @@ class Terminal:
 
     def advance(self) -> None:
         """All that is due by now: delays that ran out, opening and closing, refreshes, metrics."""
+        self._sale_now = self._sale.state()
         self._diagnosis.excuse(*self._opening.excuse())
         self._commit(self._diagnosis.advance())
         now_s = self._clock.monotonic_s()

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import enum
 import time
-from collections.abc import Iterator, Mapping, MutableMapping
+from collections.abc import Callable, Iterator, Mapping, MutableMapping
 from dataclasses import dataclass, field
 from typing import Literal, Protocol, TypeAlias
 
@@ -24,6 +24,8 @@ ANSWERED_KEY = "answered"
 VerifiedBy = Literal["readback", "transport", "operator"]
 Level = Literal["internal", "external", "interactive"]
 Verdict = Literal["passed", "failed", "untested"]
+Sale = Literal["yes", "no", "unknown"]
+"""Whether a sale is in progress at this terminal."""
 
 
 class Power(enum.StrEnum):
@@ -187,6 +189,8 @@ class Setup:
     reply_s: float = 0.5
     shared: bool = False  #: the device is the till's as well, and `link` is by way of the pass-through
     options: Mapping[str, Json] = field(default_factory=dict)
+    sale: Callable[[], Sale] = lambda: "unknown"
+    """Now; from any thread. A device that the customer looks at or pays with is left alone during one."""
 
 
 class Maker(Protocol):

@@ -10,6 +10,8 @@
     |   +-- NoPermission      the agent may not open it
     |   +-- HeldByOther       another program holds it
     |   +-- PassThroughDown   the process that shares the device with the till does not run
+    |   +-- ServiceDown       the system's service that leads to the device (pcscd) does not run
+    |   +-- Stuck             a call into the system did not come back, and was given up
     |   +-- LinkUnusable      anything else the system says no to (bad mode, library missing)
     +-- ProtocolError         bytes that are not the device's protocol
     +-- UnknownDriver         no such driver, or two of one name
@@ -75,6 +77,18 @@ class PassThroughDown(LinkError):
     hint = (
         "start the pass-through: `systemctl start tillwatch-pass-through`; without it the till cannot print"
     )
+
+
+class ServiceDown(LinkError):
+    code = "card_service_down"
+    hint = "start the smart-card service: `systemctl start pcscd.socket`"
+
+
+class Stuck(LinkError):
+    """The process that made the call was killed, so nothing of ours hangs any more."""
+
+    code = "driver_stuck"
+    hint = "unplug the device, wait ten seconds, and plug it in again"
 
 
 class LinkUnusable(LinkError):

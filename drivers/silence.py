@@ -34,12 +34,16 @@ class Outcome(enum.StrEnum):
     HELD_BY_OTHER = "held_by_other"
     UNUSABLE = "link_unusable"
     PASS_THROUGH_DOWN = "pass_through_down"  # noqa: S105 - no password
+    SERVICE_DOWN = "card_service_down"
+    STUCK = "driver_stuck"
 
 
 KINDS: Mapping[str, tuple[str, ...]] = {
     "serial": ("unplugged", "power_off", "frozen", "silent", "garbled", "held_by_other", "no_permission"),
     "tcp": ("unreachable", "frozen", "garbled"),
-    "usb": ("unplugged", "frozen", "garbled", "held_by_other", "no_permission"),
+    "usb": ("unplugged", "frozen", "garbled", "held_by_other", "no_permission", "driver_stuck"),
+    "hid": ("unplugged", "frozen", "garbled", "held_by_other", "no_permission", "driver_stuck"),
+    "pcsc": ("unplugged", "frozen", "garbled", "no_permission", "card_service_down", "driver_stuck"),
 }
 """Link scheme -> the conditions possible over it, in their fixed order."""
 
@@ -50,11 +54,21 @@ _AT_ONCE: Mapping[Outcome, str] = {
     Outcome.HELD_BY_OTHER: "held_by_other",
     Outcome.NO_PERMISSION: "no_permission",
     Outcome.PASS_THROUGH_DOWN: "pass_through_down",
+    Outcome.SERVICE_DOWN: "card_service_down",
+    Outcome.STUCK: "driver_stuck",
 }
 """What one poll says beyond doubt, also of a device that never answered."""
 
 _OPEN = (Outcome.ANSWERED, Outcome.MISSED, Outcome.GARBLED)
-_WAY = ("unplugged", "unreachable", "held_by_other", "no_permission", "pass_through_down")
+_WAY = (
+    "unplugged",
+    "unreachable",
+    "held_by_other",
+    "no_permission",
+    "pass_through_down",
+    "card_service_down",
+    "driver_stuck",
+)
 """What is certainly not so while the link is open."""
 
 _POWER: Mapping[str, Power] = {
@@ -67,6 +81,8 @@ _POWER: Mapping[str, Power] = {
     "held_by_other": Power.UNKNOWN,
     "no_permission": Power.UNKNOWN,
     "pass_through_down": Power.UNKNOWN,
+    "card_service_down": Power.UNKNOWN,
+    "driver_stuck": Power.UNKNOWN,
 }
 
 

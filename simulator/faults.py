@@ -198,6 +198,15 @@ class Faults:
                 at_s += drip_s
                 self._out.append((at_s, bytes([byte])))
 
+    def at_once(self, answer: bytes) -> bytes | None:
+        """An answer that does not pass through the queue (a USB control request's); None: it never comes."""
+        if self._dead or self._value("mute") is not None:
+            return None
+        if self._value("die_mid_frame") is not None:
+            self._dead = True
+            return answer[: len(answer) // 2]
+        return self._spoil(answer)
+
     def due(self, now_s: float) -> bytes:
         """What leaves for the host by now."""
         said = b""

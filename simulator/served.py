@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 
 from simulator.devices.device import BadSetting, Device
+from simulator.devices.usb import Control, has_usb
 from simulator.faults import Faults, Spec, parse
 
 LOG_KEPT = 1000
@@ -52,6 +53,14 @@ class Served:
         if self._on_traffic:
             self._on_traffic(">", data, now_s)
         self.device.take(self._faults.to_device(data), now_s)
+
+    def control(self, request: Control, now_s: float) -> bytes | None:
+        """A USB control request; None where it is refused, or nothing comes."""
+        self._follow(now_s)
+        if not self._plugged or not has_usb(self.device):
+            return None
+        answer = self.device.control(request, now_s)
+        return None if answer is None else self._faults.at_once(answer)
 
     def room(self) -> int:
         """How many bytes the device takes now; 0 while it is busy."""

@@ -71,7 +71,7 @@ class Broker:
 
 
 class Forward:
-    """A terminal with one printer. `run` lets time pass, `restart` is a kill and a new start."""
+    """A terminal with one device. `run` lets time pass, `restart` is a kill and a new start."""
 
     def __init__(self, bench: Bench, config: Config = CONFIG) -> None:
         self.bench = bench
@@ -109,7 +109,13 @@ class Forward:
     def _terminal(self) -> Terminal:
         return Terminal(
             self._config,
-            {"receipt": Watched("escpos", registry.spec("escpos").categories, self.bench.poll_s)},
+            {
+                "receipt": Watched(
+                    self.bench.driver_name,
+                    registry.spec(self.bench.driver_name).categories,
+                    self.bench.poll_s,
+                )
+            },
             diagnosis=Diagnosis(CATALOGUE, self.clock),
             clock=self.clock,
             stamper=self._stamper,

@@ -7,14 +7,21 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from drivers import registry
-from drivers.api import Deadline, Driver, Json, Memory, Observation, Setup
+from drivers.api import Deadline, Driver, Json, Memory, Observation, Sale, Setup
 from drivers.errors import Absent, LinkLost, Unreachable
+from drivers.usb_control import Control
+from simulator.devices import usb
 from simulator.devices.escpos import EscposPrinter
+from simulator.devices.models import make_model
 from simulator.doors.memory import MemoryDoor
 from simulator.served import Served
 from tests.clock import TurnedClock
 
-Flavour = Literal["serial", "tcp"]
+Flavour = Literal["serial", "tcp", "usb", "hid"]
+ON_BUS = ("usb", "hid")
+
+
+DEVICE = "receipt"
 
 
 class MemoryLink:
@@ -24,8 +31,8 @@ class MemoryLink:
         self, door: MemoryDoor, clock: TurnedClock, flavour: Flavour = "serial", *, hold: bool = True
     ):
         self.scheme: str = flavour
-        self.held = hold or flavour == "serial"
-        self.proves_power = flavour == "tcp"
+        self.held = flavour in ("serial", "usb") or (hold and flavour == "tcp")
+        self.proves_power = flavour != "serial"
         self._door = door
         self._clock = clock
         self._open = False
@@ -34,7 +41,7 @@ class MemoryLink:
     def open(self, deadline: Deadline) -> None:
         if self._open:
             return
-        there = self._door.plugged() and (self.scheme == "serial" or self._door.powered())
+        there = self._there()
         if not there and self.scheme == "tcp":
             self._clock.turn_to(deadline.at_s)
             raise Unreachable("memory: no answer")
@@ -55,7 +62,7 @@ class MemoryLink:
                 self._woken = False
                 return b""
             if self._open:
-                if not self._door.plugged():
+                if not self._attached():
                     raise LinkLost("memory: hung up")
                 if data := self._door.receive():
                     return data
@@ -67,9 +74,34 @@ class MemoryLink:
             self._clock.turn_to(min(deadline.at_s, max(next_s, now_s + 1e-4) if next_s else deadline.at_s))
 
     def write(self, data: bytes, deadline: Deadline) -> int:
-        if not self._open or not self._door.plugged():
+        if not self._open or not self._attached():
             raise LinkLost("memory: hung up")
         return self._door.send(data)
+
+    def control(self, request: Control, deadline: Deadline) -> bytes | None:
+        """As `drivers.usb_control.ControlLink`."""
+        if not self._open or not self._attached():
+            raise LinkLost("memory: hung up")
+        answer = self._door.control(
+            usb.Control(
+                request_type=request.request_type,
+                request=request.request,
+                value=request.value,
+                index=request.index,
+                length=request.length,
+                data=request.data,
+            )
+        )
+        if answer is None:
+            self._clock.turn_to(deadline.at_s)
+        return answer
+
+    def _there(self) -> bool:
+        return self._door.plugged() and (self.scheme == "serial" or self._door.powered())
+
+    def _attached(self) -> bool:
+        """What an open link notices; a device on the bus leaves it when its power goes."""
+        return self._there() if self.scheme in ON_BUS else self._door.plugged()
 
     def power_line(self) -> bool | None:
         return self._door.power_line() if self._open and self.scheme == "serial" else None
@@ -83,10 +115,16 @@ class MemoryLink:
 
 @dataclass
 class Bench:
-    """One simulated printer and its driver. `bench.run(seconds)` is what a worker would do."""
+    """One simulated device and its driver. `bench.run(seconds)` is what a worker would do.
+
+    `model` is the simulator's name where it is not the driver's.
+    """
 
     settings: tuple[str, ...] = ()
     profile: str = "epson-tm"
+    driver_name: str = "escpos"
+    model: str = ""
+    sale: Sale = "unknown"
     flavour: Flavour = "serial"
     hold: bool = True
     baud: int = 115200
@@ -98,20 +136,25 @@ class Bench:
 
     def __post_init__(self) -> None:
         self.clock = TurnedClock()
-        self.printer = EscposPrinter()
-        self.served = Served(self.printer, seed=self.seed)
-        self.door = MemoryDoor(self.served, self.clock, self.baud)
+        self.device = make_model(self.model or self.driver_name)
+        self.served = Served(self.device, seed=self.seed)
+        self.door = MemoryDoor(self.served, self.clock, 0 if self.flavour in ON_BUS else self.baud)
         if self.settings:
             self.door.apply(*self.settings)
         self.link = MemoryLink(self.door, self.clock, self.flavour, hold=self.hold)
         self.driver = self.make()
         self._due_s = self.clock.monotonic_s()
 
+    @property
+    def printer(self) -> EscposPrinter:
+        assert isinstance(self.device, EscposPrinter)
+        return self.device
+
     def make(self) -> Driver:
         """A driver as after a restart: only the memory is kept."""
-        return registry.spec("escpos").make(
+        return registry.spec(self.driver_name).make(
             Setup(
-                device="receipt",
+                device=DEVICE,
                 link=self.link,
                 clock=self.clock,
                 memory=self.memory,
@@ -119,6 +162,7 @@ class Bench:
                 poll_s=self.poll_s,
                 reply_s=self.reply_s,
                 options=self.options,
+                sale=lambda: self.sale,
             )
         )
 

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from agent.diagnosis import network_kinds, passive_kinds
+from agent.diagnosis import counter_kinds, network_kinds, passive_kinds
 from agent.messages import Severity
 
 Layer = Literal["agent", "link", "device", "host"]
@@ -101,6 +101,7 @@ _KINDS: tuple[tuple[str, Layer, Severity, tuple[float, float], tuple[str, ...], 
     ("error_unrecoverable", "device", "critical", _BIT_S, _GONE, "call_service",
      "the printer has stopped with an error that it cannot clear itself"),
     *passive_kinds.KINDS,
+    *counter_kinds.KINDS,
     # The host's vitals; their thresholds and hysteresis are the driver's.
     ("disk_full", "host", "major", (0, 60), (), "free_disk",
      "the terminal's disk is nearly full"),
@@ -229,6 +230,7 @@ ADVICE: Mapping[str, Text] = {
         "请关闭打印机电源，等待十秒后重新开机。如果错误再次出现，说明打印机需要维修，请联系售后服务。",
     ),
     **{code: Text(en, zh) for code, en, zh in passive_kinds.ADVICE},
+    **{code: Text(en, zh) for code, en, zh in counter_kinds.ADVICE},
     "free_disk": Text(
         "The terminal's disk is nearly full. A technician should remove files that are not needed.",
         "终端磁盘空间即将用尽。请由技术人员清理不需要的文件。",

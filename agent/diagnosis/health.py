@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Collection, Iterable, Mapping
 
-from agent.messages import FaultEvent, Health, HealthLevel, OpenFault, Sale, Severity
-from drivers.api import Observation, Power
+from agent.messages import FaultEvent, Health, HealthLevel, OpenFault, Severity
+from drivers.api import Observation, Power, Sale
 
 POLLS_BEFORE_HEALTH = 3
 """Polls that a device may take for its first observation; no health is told before."""

@@ -13,8 +13,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from agent.diagnosis.hours import Hours
-from agent.messages import Sale
-from drivers.api import Clock
+from drivers.api import Clock, Sale
 
 TILL = "till"
 MAINTENANCE = "maintenance"  #: the window, as `why` names it

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
+from simulator.devices.usb import Control
 from simulator.doors import uart
 from simulator.doors.line import Line
 from simulator.served import Served
@@ -18,14 +19,17 @@ class Monotonic(Protocol):
 
 
 class MemoryDoor:
-    """A serial line to `served`. A `host_baud` other than `baud` garbles both ways."""
+    """A serial line to `served`; with `baud` 0 all passes at once, as over USB.
+
+    A `host_baud` other than `baud` garbles both ways.
+    """
 
     def __init__(self, served: Served, clock: Monotonic, baud: int = 115200) -> None:
         self.served = served
         self.baud = baud
         self.host_baud = baud
         self._clock = clock
-        byte_s = uart.byte_s(baud)
+        byte_s = uart.byte_s(baud) if baud else 0.0
         self._to_device = Line(byte_s, _LUMP)
         self._to_host = Line(byte_s)
         self._arrived = bytearray()
@@ -46,6 +50,10 @@ class MemoryDoor:
         arrived = bytes(self._arrived)
         self._arrived.clear()
         return arrived
+
+    def control(self, request: Control) -> bytes | None:
+        """A USB control request to the device; None where it refuses or says nothing."""
+        return self.served.control(request, self._advance())
 
     def apply(self, *settings: str) -> None:
         """Turn knobs and add faults, now."""

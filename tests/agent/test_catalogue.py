@@ -25,13 +25,18 @@ PASSIVE = {
     "usb_over_current",
 }  # fmt: skip
 QUEUES = {"print_service_down", "queue_missing", "queue_stopped", "queue_rejecting", "queue_cannot_send"}
-HOSTS = {"disk_full", "memory_low", "overheated", "clock_unsynced"}
+COUNTER = {
+    "hardware_error", "over_current", "tamper", "sam_error", "secure_interface_failed", "wrong_text", "printer_error",
+    "reader_defective", "pin_pad_defective", "not_registered", "diagnosis_required", "memory_full",
+    "communication_fault", "printer_not_ready",
+}  # fmt: skip
+HOSTS = {"card_service_down", "disk_full", "memory_low", "overheated", "clock_unsynced"}
 
 
 def test_the_kinds_are_those_of_the_contract() -> None:
     printers = set(SEVERITIES_OF_THE_CONTRACT) | PASSIVE | QUEUES
     agents = {"storage_failed", "till_door_failed", "pass_through_down"}
-    assert set(CATALOGUE) == printers | EVERY_DEVICES | HOSTS | set(NETWORK) | agents
+    assert set(CATALOGUE) == printers | COUNTER | EVERY_DEVICES | HOSTS | set(NETWORK) | agents
 
 
 @pytest.mark.parametrize("kind", CATALOGUE.values(), ids=lambda kind: kind.kind)

@@ -37,9 +37,13 @@ TABLE = [
     ("serial", NONE, G, NONE, "garbled", Power.UNKNOWN),
     ("serial", NONE, Outcome.HELD_BY_OTHER, NONE, "held_by_other", Power.UNKNOWN),
     ("serial", NONE, Outcome.NO_PERMISSION, NONE, "no_permission", Power.UNKNOWN),
+    ("usb", NONE, Outcome.STUCK, NONE, "driver_stuck", Power.UNKNOWN),
+    ("hid", NONE, M, NONE, "frozen", Power.OFFLINE),
+    ("pcsc", NONE, Outcome.SERVICE_DOWN, NONE, "card_service_down", Power.UNKNOWN),
+    ("pcsc", NONE, Outcome.STUCK, NONE, "driver_stuck", Power.UNKNOWN),
 ]
-AT_ONCE = {"unplugged", "held_by_other", "no_permission"}
-NEVER_ANSWERED_TOO = {"garbled", "held_by_other", "no_permission"}
+AT_ONCE = {"unplugged", "held_by_other", "no_permission", "card_service_down", "driver_stuck"}
+NEVER_ANSWERED_TOO = {"garbled", *AT_ONCE} - {"unplugged"}
 
 
 @pytest.mark.parametrize(("scheme", "before", "outcome", "line", "kind", "power"), TABLE)

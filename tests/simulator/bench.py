@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 from simulator.devices.escpos import EscposPrinter
+from simulator.devices.models import make_model
 from simulator.doors.memory import MemoryDoor
 from simulator.served import Served
 from tests.clock import TurnedClock
 
 
 class Bench:
-    """A printer behind an in-memory door; nothing sleeps."""
+    """A device behind an in-memory door; nothing sleeps. `baud` 0: at once, as over USB."""
 
-    def __init__(self, *settings: str, seed: int = 0) -> None:
+    def __init__(self, *settings: str, seed: int = 0, model: str = "escpos", baud: int = 115200) -> None:
         self.clock = TurnedClock()
-        self.printer = EscposPrinter()
-        self.served = Served(self.printer, seed=seed)
-        self.door = MemoryDoor(self.served, self.clock)
+        self.device = make_model(model)
+        self.served = Served(self.device, seed=seed)
+        self.door = MemoryDoor(self.served, self.clock, baud)
         self.set(*settings)
 
     def set(self, *settings: str) -> None:
@@ -34,6 +35,11 @@ class Bench:
             heard += self.door.receive()
         self.clock.turn_to(end_s)
         return heard + self.door.receive()
+
+    @property
+    def printer(self) -> EscposPrinter:
+        assert isinstance(self.device, EscposPrinter)
+        return self.device
 
     @property
     def printed(self) -> bytes:

@@ -1,22 +1,34 @@
-"""The golden transcripts, replayed against the simulated printer."""
+"""The golden transcripts, replayed against the simulated devices: a folder each, named for the model."""
 
 from __future__ import annotations
 
 import pytest
 
+from simulator.devices.models import MODELS
 from tests.golden.format import Knobs, Received, Sent, Transcript, dump, load_all
 from tests.simulator.bench import Bench
 
-TRANSCRIPTS = [transcript for transcript in load_all("escpos") if transcript.driver_only is None]
+LEAST = {"escpos": 10}
+"""How many a model has at least; 3 where it is not named."""
+SILENT = ("host",)
+"""Models that speak no protocol."""
+
+TRANSCRIPTS = [
+    pytest.param(model, transcript, id=f"{model}-{transcript.name}")
+    for model in MODELS
+    for transcript in load_all(model)
+    if transcript.driver_only is None
+]
 
 
-def test_there_are_transcripts_for_the_simulator() -> None:
-    assert len(TRANSCRIPTS) >= 10
+@pytest.mark.parametrize("model", [model for model in MODELS if model not in SILENT])
+def test_there_are_transcripts_for_each_model(model: str) -> None:
+    assert len(load_all(model)) >= LEAST.get(model, 3)
 
 
-@pytest.mark.parametrize("transcript", TRANSCRIPTS, ids=lambda transcript: transcript.name)
-def test_replay(transcript: Transcript) -> None:
-    bench = Bench()
+@pytest.mark.parametrize(("model", "transcript"), TRANSCRIPTS)
+def test_replay(model: str, transcript: Transcript) -> None:
+    bench = Bench(model=model)
     heard, last = b"", "the start"
     for step in transcript.steps:
         if isinstance(step, Received):

@@ -1,0 +1,40 @@
+"""USB control requests: what a driver asks beside the data of its link.
+
+Only a link that can carry them has `control`; `controls` says so. Fields as in the USB specification 2.0,
+table 9-2.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol, TypeGuard
+
+from drivers.api import Deadline, Link
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Control:
+    """One request to the device's default pipe. `length`: how much may come back, where it comes back."""
+
+    request_type: int
+    request: int
+    value: int = 0
+    index: int = 0  #: the link puts its own interface's number in, where the request is to an interface
+    length: int = 0
+    data: bytes = b""
+
+
+class ControlLink(Link, Protocol):
+    """A link that carries control requests too."""
+
+    def control(self, request: Control, deadline: Deadline) -> bytes | None:
+        """What comes back; None where the device refuses (STALL) or says nothing till the deadline.
+
+        Raises LinkErrors like `read`.
+        """
+        ...
+
+
+def controls(link: Link) -> TypeGuard[ControlLink]:
+    """Whether this link carries control requests."""
+    return callable(getattr(link, "control", None))
