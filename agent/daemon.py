@@ -328,7 +328,8 @@ def make_driver(
     `session` is for the network's: what the connection to the broker shows.
     """
     looked_at = device.access == "passive"
-    link = make_link(device.link) if device.link and not looked_at else NoLink()
+    usb_class = registry.spec(device.driver).usb_class
+    link = make_link(device.link, usb_class) if device.link and not looked_at else NoLink()
     setup = Setup(
         device=device.id,
         link=link,

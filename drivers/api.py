@@ -204,6 +204,9 @@ class DriverSpec:
     name: str
     categories: tuple[str, ...]  #: UnifiedPOS: POSPrinter, CashDrawer, LineDisplay...
     links: tuple[str, ...]  #: link schemes it works over: serial, tcp, usb...
+    usb_class: int | None = (
+        None  #: over USB it speaks to the first interface of this class; None: with bulk pipes
+    )
     profiles: tuple[str, ...] = ("plain",)
     options: Mapping[str, type | tuple[str, ...]] = field(default_factory=dict)
     """Further config keys, each with its type or the words it may be."""

@@ -17,6 +17,7 @@ from drivers.errors import LinkError
 from drivers.exchange import Exchange, Seen
 from drivers.picture import Picture
 from drivers.silence import Outcome, kinds
+from drivers.usb_control import notices
 from drivers.way import Way
 
 IDENTITY_CHANGED = "identity_changed"
@@ -45,6 +46,8 @@ class Dialogue(Protocol):
     """It may say who it is, so that an exchange can be noticed."""
     verified_by: VerifiedBy
     """How its own conditions are known."""
+    by_notice: bool
+    """What it says unasked comes by the interrupt pipe, where the link has one."""
 
     def opened(self) -> None:
         """The link is open anew: no byte on it answers what was asked before."""
@@ -100,7 +103,10 @@ class AskedDriver:
             back = self._way.wait_closed(deadline)
             return self.poll(Deadline.after(self._clock, self._setup.poll_s)) if back else None
         try:
-            data = link.read(deadline)
+            if self._dialogue.by_notice and notices(link):
+                data = link.notice(deadline)
+            else:
+                data = link.read(deadline)
         except LinkError as error:
             self._way.lose(error)
             return self.poll(Deadline.after(self._clock, self._setup.poll_s))

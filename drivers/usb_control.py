@@ -1,7 +1,7 @@
-"""USB control requests: what a driver asks beside the data of its link.
+"""What a USB link carries beside the data of its bulk pipes: control requests, and interrupt notices.
 
-Only a link that can carry them has `control`; `controls` says so. Fields as in the USB specification 2.0,
-table 9-2.
+Only a link that can carry them has the method; `controls` and `notices` say so. Fields as in the USB
+specification 2.0, table 9-2.
 """
 
 from __future__ import annotations
@@ -38,3 +38,16 @@ class ControlLink(Link, Protocol):
 def controls(link: Link) -> TypeGuard[ControlLink]:
     """Whether this link carries control requests."""
     return callable(getattr(link, "control", None))
+
+
+class NoticeLink(Link, Protocol):
+    """A link whose device has an interrupt IN pipe for what it says unasked."""
+
+    def notice(self, deadline: Deadline) -> bytes:
+        """Like `read`, of that pipe; `wake` ends it too."""
+        ...
+
+
+def notices(link: Link) -> TypeGuard[NoticeLink]:
+    """Whether this link has a pipe for notices."""
+    return callable(getattr(link, "notice", None))

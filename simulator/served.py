@@ -62,6 +62,14 @@ class Served:
         answer = self.device.control(request, now_s)
         return None if answer is None else self._faults.at_once(answer)
 
+    def notices(self, now_s: float) -> list[bytes]:
+        """What leaves by the interrupt pipe by now."""
+        self._follow(now_s)
+        if not has_usb(self.device):
+            return []
+        said = [self._faults.at_once(notice) for notice in self.device.notices(now_s)]
+        return [notice for notice in said if notice] if self._plugged else []
+
     def room(self) -> int:
         """How many bytes the device takes now; 0 while it is busy."""
         return self.device.room()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -57,6 +57,13 @@ class MemoryLink:
         return self._open
 
     def read(self, deadline: Deadline) -> bytes:
+        return self._await(self._door.receive, deadline)
+
+    def notice(self, deadline: Deadline) -> bytes:
+        """As `drivers.usb_control.NoticeLink`."""
+        return self._await(self._door.notice, deadline)
+
+    def _await(self, come: Callable[[], bytes], deadline: Deadline) -> bytes:
         while True:
             if self._woken:
                 self._woken = False
@@ -64,7 +71,7 @@ class MemoryLink:
             if self._open:
                 if not self._attached():
                     raise LinkLost("memory: hung up")
-                if data := self._door.receive():
+                if data := come():
                     return data
             now_s = self._clock.monotonic_s()
             if now_s >= deadline.at_s:

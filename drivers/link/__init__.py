@@ -7,8 +7,11 @@ from drivers.errors import AddressError
 from drivers.link import address as addresses
 
 
-def make(address: str) -> Link:
-    """A closed link to that address; raises AddressError. Each kind is imported only when used."""
+def make(address: str, usb_class: int | None = None) -> Link:  # noqa: ARG001 - for the links over USB
+    """A closed link to that address; raises AddressError. Each kind is imported only when used.
+
+    `usb_class` as in `drivers.api.DriverSpec`.
+    """
     place = addresses.parse(address)
     if isinstance(place, addresses.SerialAddress):
         from drivers.link.serial import SerialLink  # noqa: PLC0415 - pyserial only where a tty is used

@@ -55,6 +55,10 @@ class MemoryDoor:
         """A USB control request to the device; None where it refuses or says nothing."""
         return self.served.control(request, self._advance())
 
+    def notice(self) -> bytes:
+        """What has come by the interrupt pipe by now."""
+        return b"".join(self.served.notices(self._advance()))
+
     def apply(self, *settings: str) -> None:
         """Turn knobs and add faults, now."""
         now_s = self._advance()

@@ -252,6 +252,7 @@ SPEC = DriverSpec(
     name="escpos",
     categories=("POSPrinter", "CashDrawer"),
     links=("serial", "tcp", "usb"),
+    usb_class=0x07,
     profiles=tuple(PROFILES),
     options={"drawer_open_level": ("high", "low")},
     junction="drivers.printer.escpos.junction:Junction",
