@@ -27,8 +27,8 @@ PASSIVE = {
 QUEUES = {"print_service_down", "queue_missing", "queue_stopped", "queue_rejecting", "queue_cannot_send"}
 COUNTER = {
     "hardware_error", "over_current", "tamper", "sam_error", "secure_interface_failed", "wrong_text",
-    "printer_error", "reader_defective", "pin_pad_defective", "not_registered", "diagnosis_required", "memory_full",
-    "communication_fault", "printer_not_ready",
+    "printer_error", "reader_defective", "pin_pad_defective", "not_registered", "diagnosis_required",
+    "memory_full", "communication_fault", "printer_not_ready",
 }  # fmt: skip
 HOSTS = {"card_service_down", "disk_full", "memory_low", "overheated", "clock_unsynced"}
 
