@@ -21,7 +21,7 @@ from typing import Any
 from agent import sdnotify
 from agent.config import Config, Device
 from agent.control import SOCKET_NAME, Answer, ControlServer, Hear
-from agent.diagnosis.catalogue import CATALOGUE
+from agent.diagnosis.catalogue import with_own
 from agent.diagnosis.faults import Diagnosis
 from agent.going_down import Look
 from agent.messages import Stamper
@@ -98,8 +98,9 @@ class Daemon:
         self._writer = Writer(self._outbox)
         self._restarts = RestartWatch(self._outbox.memory(), self._boot)
         self._uplink = Uplink(config, self._outbox, stamper, self._note_uplink)
-        diagnosis = Diagnosis(CATALOGUE, self._clock)
         devices = (host_device(config), network_device(config), *config.devices)
+        own = (fault for device in devices for fault in registry.spec(device.driver).faults)
+        diagnosis = Diagnosis(with_own(own), self._clock)
         self._terminal = Terminal(
             config,
             {d.id: Watched(d.driver, registry.spec(d.driver).categories, d.poll_s) for d in devices},

@@ -198,6 +198,21 @@ class Maker(Protocol):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class OwnFault:
+    """A kind of fault that the agent's catalogue does not have: a condition of this name raises it.
+
+    For drivers of other packages. `advice` is a code of the catalogue (docs/faults.md).
+    """
+
+    kind: str
+    severity: Literal["critical", "major", "minor", "warning"]
+    on_s: float = 0.5  #: so long the condition holds before it is raised
+    off_s: float = 1.0  #: and so long it does not before it is cleared
+    advice: str = "call_support"
+    meaning: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class DriverSpec:
     """What a driver package exports as `SPEC`; the registry finds it by name."""
 
@@ -210,6 +225,7 @@ class DriverSpec:
     profiles: tuple[str, ...] = ("plain",)
     options: Mapping[str, type | tuple[str, ...]] = field(default_factory=dict)
     """Further config keys, each with its type or the words it may be."""
+    faults: tuple[OwnFault, ...] = ()
     junction: str = ""
     """`package.module:Class` of what shares such a device with the till; without one it cannot be shared."""
     make: Maker

@@ -7,12 +7,13 @@ monotonic clock; `causes` are kinds of the same device that suppress this one wh
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
 from agent.diagnosis import counter_kinds, network_kinds, passive_kinds
 from agent.messages import Severity
+from drivers.api import OwnFault
 
 Layer = Literal["agent", "link", "device", "host"]
 """Whose trouble it is: a technician acts differently on each."""
@@ -273,3 +274,21 @@ ADVICE: Mapping[str, Text] = {
     ),
 }
 """Advice code -> what the merchant or technician should do."""
+
+
+def with_own(faults: Iterable[OwnFault]) -> Mapping[str, Kind]:
+    """The catalogue and the kinds that drivers of other packages bring; of one name, the catalogue's stays."""
+    own = {
+        fault.kind: Kind(
+            kind=fault.kind,
+            layer="device",
+            severity=fault.severity,
+            on_s=fault.on_s,
+            off_s=fault.off_s,
+            causes=_GONE,
+            advice=fault.advice if fault.advice in ADVICE else "call_support",
+            meaning=fault.meaning,
+        )
+        for fault in faults
+    }
+    return own | dict(CATALOGUE)

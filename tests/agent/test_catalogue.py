@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from agent.diagnosis.catalogue import _CLOSING, ADVICE, CATALOGUE, Kind
+from agent.diagnosis.catalogue import _CLOSING, ADVICE, CATALOGUE, Kind, with_own
+from drivers.api import OwnFault
 from drivers.network.judge import KINDS as NETWORK
 
 SEVERITIES_OF_THE_CONTRACT = {
@@ -81,3 +82,14 @@ def test_closing_explains_what_is_switched_off_and_nothing_else() -> None:
     assert {name for name, kind in CATALOGUE.items() if kind.closing} == _CLOSING >= GONE
     for name in ("paper_end", "cover_open", "disk_full", "stalled", "storage_failed"):
         assert not CATALOGUE[name].closing
+
+
+def test_a_driver_of_another_package_brings_its_own_kinds() -> None:
+    own = OwnFault(kind="over_capacity", severity="minor", advice="no_such", meaning="too much on the scale")
+    stolen = OwnFault(kind="paper_end", severity="warning", meaning="something else")
+    grown = with_own((own, stolen))
+    assert set(grown) == {*CATALOGUE, "over_capacity"}
+    assert grown["paper_end"] is CATALOGUE["paper_end"]
+    kind = grown["over_capacity"]
+    assert (kind.severity, kind.advice, kind.layer) == ("minor", "call_support", "device")
+    assert set(kind.causes) == GONE
