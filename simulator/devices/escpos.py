@@ -22,6 +22,8 @@ from simulator.devices.escpos_status import Standing
 from simulator.devices.escpos_stream import CommandStream, RealTimeScanner, Token
 from simulator.devices.escpos_text import Rendering
 from simulator.devices.paper import Paper
+from simulator.devices.usb import CONFIGURED, SUPPLY, Control, Shape
+from simulator.devices.usb_printer import printer_control, printer_interface
 
 BUFFER_BYTES = 4096
 ROOM_BYTES = 1 << 16
@@ -39,7 +41,8 @@ KNOBS = (
     Knob("answers", ("all", "asb", "eot", "none")),
     Knob("unknown", ("print", "swallow")),
     Knob("dsr", ("wired", "none")),
-    Knob("supply", ("mains", "bus")),
+    SUPPLY,
+    CONFIGURED,
     Knob("near_end", ("present", "absent")),
     Knob("rate", ("unlimited",), number=True),
     Knob("model", ("TM-T88III",), text=True),
@@ -57,11 +60,20 @@ UNKNOWN: Mapping[str, frozenset[str]] = {
 
 _CLEAR_BUFFERS = b"\x01\x03\x14\x01\x06\x02\x08"
 
+SHAPE = Shape(
+    vid=0x04B8,
+    pid=0x0202,
+    manufacturer="EPSON",
+    product="TM-T88III",
+    interface=printer_interface(),
+)
+
 
 class EscposPrinter:
     """`simulator.devices.device.Device` for model `escpos`."""
 
     model = "escpos"
+    shape = SHAPE
 
     def __init__(self) -> None:
         self.knobs = Knobs(*KNOBS)
@@ -199,6 +211,29 @@ class EscposPrinter:
 
     def print_to(self, sink: PrintSink) -> None:
         self.paper.to(sink)
+
+    # USB: the printer class
+
+    def control(self, request: Control, now_s: float) -> bytes | None:  # noqa: ARG002 - it answers at once
+        if not self.powered():
+            return None
+        return printer_control(
+            request,
+            device_id=f"MFG:EPSON;CMD:ESC/POS;MDL:{self.knobs['model']};CLS:PRINTER;",
+            paper_end=self._standing.paper_end,
+            selected=not self._standing.offline,
+            error=self._standing.error,
+            soft_reset=self._soft_reset,
+        )
+
+    def notices(self, now_s: float) -> list[bytes]:  # noqa: ARG002 - it has no interrupt pipe
+        return []
+
+    def _soft_reset(self) -> None:
+        """What waits to be printed or read is gone; settings stay."""
+        self._clear_buffers()
+        self._scanner.clear()
+        self._answers.clear()
 
     # Real time (TM-T88III p84-85, p307)
 
