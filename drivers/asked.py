@@ -56,8 +56,9 @@ class Dialogue(Protocol):
     def ask(self, deadline: Deadline) -> Reading | Outcome | None:
         """One round of questions.
 
-        MISSED where nothing came, GARBLED where it was not the protocol; None where nothing was asked this
-        time, so that nothing is judged (a sale is in progress; it is not due).
+        MISSED where nothing came, GARBLED where it was not the protocol; OPEN where the device says nothing
+        by its nature, and the open way is all there is; None where nothing was asked this time, so that
+        nothing is judged (a sale is in progress; it is not due).
         """
         ...
 
@@ -220,6 +221,8 @@ class AskedDriver:
             return Step("answer", "failed", "what comes is not its protocol; check speed, parity and driver")
         if outcome is Outcome.MISSED:
             return Step("answer", "failed", "no answer; check power, cable, speed, and the driver configured")
+        if outcome is Outcome.OPEN:
+            return Step("answer", "untested", "the way to it is open; it has nothing to answer with")
         if outcome is None:
             return Step("answer", "untested", "it is not asked now, or has nothing to answer with")
         trouble = self._way.trouble

@@ -3,6 +3,8 @@
 It is told how each poll ended and answers with the power state and the conditions that any device
 may have over its kind of link. A device that never answered is unknown: nothing is raised, but
 for what the way to it says by itself (somebody else holds it, no permission, only garbage comes).
+One that says nothing by its nature is judged by its way alone: it can be unplugged, unreachable,
+held, and never frozen or silent.
 """
 
 from __future__ import annotations
@@ -16,15 +18,19 @@ from drivers.api import ANSWERED_KEY, Memory, Power
 POLLS = 3
 """So many polls in a row without a valid answer, and the device is called silent or garbled."""
 
+OPENED = "opened"
+"""In Memory, for ANSWERED_KEY: it never said anything, and the way to it was open in this power session."""
+
 LINE_KEY = "power_line"  #: in Memory: what the DSR line was seen to mean
 SHOWS_POWER = "shows_power"  #: high while the device answered: it is wired
 SHOWS_BUSY = "shows_busy"  #: low while the device answered: it means something else
 
 
 class Outcome(enum.StrEnum):
-    """How one poll ended. All but the first three are the codes of `drivers.errors.LinkError`s."""
+    """How one poll ended. All but the first four are the codes of `drivers.errors.LinkError`s."""
 
     ANSWERED = "answered"
+    OPEN = "open"  #: the way is open, and that is all to be had: the device never says anything
     MISSED = "missed"
     GARBLED = "garbled"
     ABSENT = "absent"
@@ -59,7 +65,7 @@ _AT_ONCE: Mapping[Outcome, str] = {
 }
 """What one poll says beyond doubt, also of a device that never answered."""
 
-_OPEN = (Outcome.ANSWERED, Outcome.MISSED, Outcome.GARBLED)
+_OPEN = (Outcome.ANSWERED, Outcome.OPEN, Outcome.MISSED, Outcome.GARBLED)
 _WAY = (
     "unplugged",
     "unreachable",
@@ -120,6 +126,8 @@ class Judge:
         self._open = outcome in _OPEN
         if outcome is Outcome.ANSWERED:
             self._answered(power_line)
+        elif outcome is Outcome.OPEN:
+            self._opened()
         elif outcome is Outcome.ABSENT:
             self._missed.clear()
             self._hold("unplugged" if self._memory.get(ANSWERED_KEY) else None)
@@ -154,6 +162,13 @@ class Judge:
             if self._low_answers > 1:
                 self._memory[LINE_KEY] = SHOWS_BUSY
 
+    def _opened(self) -> None:
+        """Its silence is its nature; that it can be lost is known from now on."""
+        self._missed.clear()
+        self._hold(None)
+        self.power = Power.ONLINE if self._proves_power else Power.UNKNOWN
+        self._memory.setdefault(ANSWERED_KEY, OPENED)
+
     def _unanswered(self, outcome: Outcome, power_line: bool | None) -> None:
         self._missed.append(outcome)
         if len(self._missed) < POLLS:
@@ -170,7 +185,7 @@ class Judge:
     def _silence(self, last: Outcome, power_line: bool | None) -> str | None:
         if last is Outcome.UNREACHABLE:
             return "unreachable"
-        if last is Outcome.UNUSABLE:
+        if last is Outcome.UNUSABLE or self._memory.get(ANSWERED_KEY) == OPENED:
             return None
         if self.proves_off(power_line):
             return "power_off"

@@ -166,6 +166,50 @@ def test_memory_outlives_the_judge() -> None:
     assert holds(judged) == set()
 
 
+O = Outcome.OPEN  # noqa: E741 - in a row with A, M and G
+
+# link, how polls ended after one that found the way open -> what holds, and the power
+NATURE = [
+    ("serial", (O,), None, Power.UNKNOWN),
+    ("usb", (O,), None, Power.ONLINE),
+    ("tcp", (O,), None, Power.ONLINE),
+    ("serial", (Outcome.ABSENT,), "unplugged", Power.OFF_OFFLINE),
+    ("usb", (Outcome.ABSENT,), "unplugged", Power.OFF_OFFLINE),
+    ("usb", (Outcome.ABSENT, O), None, Power.ONLINE),
+    ("tcp", (Outcome.UNREACHABLE,) * (POLLS - 1), None, Power.ONLINE),
+    ("tcp", (Outcome.UNREACHABLE,) * POLLS, "unreachable", Power.OFF_OFFLINE),
+    ("tcp", (Outcome.LOST,) * POLLS, None, Power.UNKNOWN),
+    ("usb", (M,) * POLLS, None, Power.UNKNOWN),
+    ("serial", (M,) * POLLS, None, Power.UNKNOWN),
+    ("serial", (Outcome.NO_PERMISSION,), "no_permission", Power.UNKNOWN),
+    ("usb", (Outcome.HELD_BY_OTHER,), "held_by_other", Power.UNKNOWN),
+    ("usb", (Outcome.STUCK,), "driver_stuck", Power.UNKNOWN),
+]
+
+
+@pytest.mark.parametrize(("scheme", "outcomes", "kind", "power"), NATURE)
+def test_a_device_that_never_speaks_is_judged_by_its_way_alone(
+    scheme: str, outcomes: tuple[Outcome, ...], kind: str | None, power: Power
+) -> None:
+    judged = judge(scheme)
+    for outcome in (O, *outcomes):
+        judged.feed(outcome)
+    assert (holds(judged), judged.power) == ({kind} - {None}, power)
+
+
+def test_an_open_way_says_nothing_of_what_the_device_would_say() -> None:
+    judged = judge("usb")
+    judged.feed(O)
+    assert judged.conditions() == {
+        "unplugged": False,
+        "frozen": None,
+        "garbled": None,
+        "held_by_other": False,
+        "no_permission": False,
+        "driver_stuck": False,
+    }
+
+
 @given(
     scheme=st.sampled_from(sorted(KINDS)),
     polls=st.lists(st.tuples(st.sampled_from(Outcome), st.sampled_from([HIGH, LOW, NONE]))),
@@ -174,13 +218,14 @@ def test_at_most_one_thing_holds_and_none_after_an_answer(
     scheme: str, polls: list[tuple[Outcome, bool | None]]
 ) -> None:
     judged = judge(scheme)
-    answered = False
+    answered = opened = False
     for outcome, line in polls:
         judged.feed(outcome, line)
         answered = answered or outcome is A
         assert len(holds(judged)) <= 1
-        assert (judged.power is Power.ONLINE) <= answered
-        if outcome is A:
+        opened = opened or outcome is Outcome.OPEN
+        assert (judged.power is Power.ONLINE) <= (answered or opened)
+        if outcome in (A, Outcome.OPEN):
             assert not holds(judged)
         if not answered:
-            assert holds(judged) <= NEVER_ANSWERED_TOO
+            assert holds(judged) <= NEVER_ANSWERED_TOO | ({"unplugged", "unreachable"} if opened else set())
