@@ -277,7 +277,7 @@ ADVICE: Mapping[str, Text] = {
 
 
 def with_own(faults: Iterable[OwnFault]) -> Mapping[str, Kind]:
-    """The catalogue and the kinds that drivers of other packages bring; of one name, the catalogue's stays."""
+    """The catalogue, and what drivers of other packages bring; of one name, the catalogue's stays."""
     own = {
         fault.kind: Kind(
             kind=fault.kind,
