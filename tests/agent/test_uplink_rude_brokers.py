@@ -32,7 +32,7 @@ from tests.fake_broker import (
 )
 from tests.uplink_rig import FAST, Rig, details, until
 
-pytestmark = pytest.mark.system
+pytestmark = [pytest.mark.system, pytest.mark.alone]
 
 
 def refuse_five(peer: Peer) -> None:

@@ -98,6 +98,7 @@ def test_an_open_fault_goes_on_after_a_restart_and_clears_if_it_is_gone(counter:
     assert len({event["occurrence"] for event in seen.events()}) == 1
 
 
+@pytest.mark.alone
 @pytest.mark.parametrize(("sync_delay_s", "changes"), [(0.0, CHANGES), (0.02, CHANGES // 4)])
 def test_a_pushed_change_is_seen_within_50_ms(
     short_path: Path, broker: Broker, seen: Seen, sync_delay_s: float, changes: int
@@ -117,6 +118,7 @@ def test_a_pushed_change_is_seen_within_50_ms(
     assert statistics.quantiles(delays_ms, n=100)[98] <= PUSHED_P99_MS, sorted(delays_ms)[-5:]
 
 
+@pytest.mark.alone
 def test_a_polled_change_is_seen_within_one_poll(short_path: Path, broker: Broker, seen: Seen) -> None:
     counter = Counter(short_path, broker.url, poll_s=POLL_S, profile="plain", knobs=("answers=eot",))
     try:
