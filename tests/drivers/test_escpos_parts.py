@@ -6,13 +6,12 @@ from drivers.api import Memory, Occasion
 from drivers.learned import ASK_AGAIN_S, TRIES, Learned
 from drivers.printer.escpos.chores import (
     COUNTERS_EACH_S,
-    PROBE_ANSWER_S,
-    PROBE_EACH_S,
-    PROBES,
     Completion,
     Inventory,
 )
-from drivers.printer.escpos.slip import WIDTH, slip
+from drivers.printer.escpos.slip import slip
+from drivers.printer.probe import PROBE_ANSWER_S, PROBE_EACH_S, PROBES
+from drivers.printer.slip import WIDTH
 from tests.clock import TurnedClock
 
 

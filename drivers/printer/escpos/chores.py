@@ -14,14 +14,10 @@ from dataclasses import dataclass, field
 from drivers.learned import Learned
 from drivers.printer.escpos.consts import PROCESS_DONE, Counter, Info
 from drivers.printer.escpos.wire import ask_completion, ask_counter, ask_info
+from drivers.printer.probe import PROBES, Probe
 
 IDENTITY_EACH_S = 86400.0
 COUNTERS_EACH_S = 3600.0
-PROBE_EACH_S = 60.0
-PROBE_STALLED_EACH_S = 3600.0  #: the probes that wait in it will tell; more of them would fill its buffer
-PROBE_ANSWER_S = 10.0
-OVERTAKEN_S = 1.0  #: on a shared printer a question waits for a gap between two jobs no longer than that
-PROBES = 3  #: unanswered in a row, with nothing else lost meanwhile, and the printer has stalled
 
 IDENTITY: Mapping[Info, str] = {
     Info.MAKER: "manufacturer",
@@ -129,72 +125,23 @@ class Inventory:
         return True
 
 
-@dataclass(slots=True)
-class Completion:
-    """The completion probe: does what was sent get printed? Its answer proves the whole way."""
+class Completion(Probe):
+    """The completion probe of ESC/POS: GS ( H, each with a number of its own, which the answer repeats."""
 
-    learned: Learned
-    wanted: bool
-    stalled: bool | None = None
-    _count: int = 0
-    _tokens: list[bytes] = field(default_factory=list)  # unanswered in a row, oldest first
-    _waiting_since_s: float = 0.0
-    _asked_s: float = -math.inf
-    _due_s: float = -math.inf
-
-    NAME = "completion"
-
-    def lost(self) -> None:
-        """Something else was lost on the way, so a probe may be too: ask again, and count anew."""
-        self._tokens.clear()
-        if self.stalled:
-            self.hurry()
-
-    def forget(self) -> None:
-        """The power or the link went."""
-        self.lost()
-        self.stalled = None
+    def __init__(self, learned: Learned, wanted: bool) -> None:
+        super().__init__(learned, wanted)
+        self._count = 0
+        self._tokens: deque[bytes] = deque(maxlen=PROBES)  # that an answer may repeat
 
     def due(self, now_s: float) -> bytes | None:
         """The probe, if it is time for one."""
-        if not self.wanted or now_s < self._due_s or self.learned.refused(self.NAME):
+        if not self.take(now_s):
             return None
         self._count = (self._count + 1) % 10_000
         self._tokens.append(b"%04d" % self._count)
-        del self._tokens[:-PROBES]
-        self._waiting_since_s = self._asked_s = now_s
-        self._due_s = now_s + (PROBE_STALLED_EACH_S if self.stalled else PROBE_EACH_S)
         return ask_completion(self._tokens[-1])
 
-    def overtaken(self, now_s: float) -> None:
-        """A job of the till's is in progress: a probe of this moment may not have been sent."""
-        if self._tokens and now_s - self._asked_s < OVERTAKEN_S:
-            self._tokens.pop()
-            self._due_s = now_s
-
-    def hurry(self) -> None:
-        """Something was printed: probe at the next occasion."""
-        self._due_s = -math.inf
-
     def answered(self, body: bytes) -> None:
-        """A process block came; it counts if it answers one of the probes on their way."""
+        """A process block came; it counts if it answers one of the last probes, however late."""
         if body[:1] == bytes((PROCESS_DONE,)) and body[1:] in self._tokens:
-            self.lost()
-            self.stalled = False
-            self.learned.answered(self.NAME)
-
-    def look(self, now_s: float, *, idle: bool) -> None:
-        """Called at each poll: only a printer that was online all the time can have stalled."""
-        if not self._tokens:
-            return
-        if not idle:
-            self._waiting_since_s = now_s
-        elif now_s - self._waiting_since_s >= PROBE_ANSWER_S:
-            if not self.learned.supported(self.NAME):
-                self.learned.unanswered(self.NAME)
-                self._tokens.clear()
-            elif len(self._tokens) < PROBES:
-                self._due_s = now_s
-            elif not self.stalled:
-                self.stalled = True
-                self._due_s = now_s + PROBE_STALLED_EACH_S
+            self.works()

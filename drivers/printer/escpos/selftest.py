@@ -16,6 +16,7 @@ from drivers.printer.escpos.conversation import Conversation
 from drivers.printer.escpos.profiles import PROFILES
 from drivers.printer.escpos.slip import slip
 from drivers.printer.escpos.wire import recover
+from drivers.printer.slip import QUESTION
 from drivers.silence import Outcome
 
 GAP_S = 8.0  #: for a gap between two jobs of the till's
@@ -24,8 +25,6 @@ PRINT_S = 8.0  #: a slip is printed and cut in less
 
 HARMLESS = ("paper_near_end",)
 """Worth saying, and no failure."""
-
-QUESTION = "Is the slip readable, complete and cut?"
 
 
 @dataclass(slots=True)
