@@ -18,6 +18,7 @@ BUILT_IN: Mapping[str, str] = {
     "escpos": "drivers.printer.escpos.driver:SPEC",
     "host": "drivers.host.driver:SPEC",
     "network": "drivers.network.driver:SPEC",
+    "zvt": "drivers.terminal.zvt.driver:SPEC",
 }
 
 

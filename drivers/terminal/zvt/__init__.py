@@ -1,0 +1,1 @@
+"""ZVT, which payment terminals speak with tills in Germany, Austria and Switzerland."""
