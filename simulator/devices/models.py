@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
+from simulator.devices.ccid import CcidReader
 from simulator.devices.device import BadSetting, Device
 from simulator.devices.escpos import EscposPrinter
 from simulator.devices.host import Host
 
-MODELS: Mapping[str, Callable[[], Device]] = {"escpos": EscposPrinter, "host": Host}
+MODELS: Mapping[str, Callable[[], Device]] = {"ccid": CcidReader, "escpos": EscposPrinter, "host": Host}
 
 
 def make_model(name: str) -> Device:
