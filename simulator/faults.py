@@ -173,6 +173,14 @@ class Faults:
         flap = self._faults.get("flap")
         return self._value("unplug") is None and (flap is None or flap.edges % 2 == 0)
 
+    def silent(self) -> bool:
+        """Nothing that the device says comes through."""
+        return self._dead or self._value("mute") is not None
+
+    def lag_s(self) -> float:
+        """How much later than usual each answer comes."""
+        return self._value("slow") or 0.0
+
     def to_device(self, data: bytes) -> bytes:
         """What reaches the device of what the host sent."""
         if not self._faults:
@@ -187,7 +195,7 @@ class Faults:
             said = frame
             if self._value("die_mid_frame") is not None:
                 self._dead, said = True, frame[: len(frame) // 2]
-            at_s = now_s + (self._value("slow") or 0.0)
+            at_s = now_s + self.lag_s()
             if self._out:
                 at_s = max(at_s, self._out[-1][0])
             drip_s = self._value("drip")
@@ -200,29 +208,29 @@ class Faults:
 
     def at_once(self, answer: bytes) -> bytes | None:
         """An answer that does not pass through the queue (a USB control request's); None: it never comes."""
-        if self._dead or self._value("mute") is not None:
+        if self.silent():
             return None
         if self._value("die_mid_frame") is not None:
             self._dead = True
             return answer[: len(answer) // 2]
         return self._spoil(answer)
 
-    def due(self, now_s: float) -> bytes:
-        """What leaves for the host by now."""
-        said = b""
+    def due(self, now_s: float) -> list[bytes]:
+        """What leaves for the host by now, frame by frame."""
+        said = []
         while self._out and self._out[0][0] <= now_s:
-            said += self._out.popleft()[1]
+            said.append(self._out.popleft()[1])
         if not self._faults:
             return said
         if self._value("mute") is not None:
-            said = b""
+            said = []
         babble = self._faults.get("babble")
         if babble and babble.begun and babble.next_s <= now_s:
-            said += self._random.randbytes(BABBLE_BYTES)
+            said.append(self._random.randbytes(BABBLE_BYTES))
             while babble.next_s <= now_s:
                 babble.edges += 1
                 babble.next_s = babble.from_s + babble.edges * BABBLE_S
-        return self._spoil(said)
+        return [spoilt for frame in said if (spoilt := self._spoil(frame))]
 
     def lose(self) -> None:
         """What was on its way is gone: the cable was pulled or the power went."""

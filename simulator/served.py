@@ -70,21 +70,34 @@ class Served:
         said = [self._faults.at_once(notice) for notice in self.device.notices(now_s)]
         return [notice for notice in said if notice] if self._plugged else []
 
+    def silent(self, now_s: float) -> bool:
+        """A fault keeps it from saying anything."""
+        self._follow(now_s)
+        return self._faults.silent()
+
+    def lag_s(self) -> float:
+        """How much later than usual it answers, by a fault."""
+        return self._faults.lag_s()
+
     def room(self) -> int:
         """How many bytes the device takes now; 0 while it is busy."""
         return self.device.room()
 
     def due(self, now_s: float) -> bytes:
         """What leaves for the host by now."""
+        return b"".join(self.frames(now_s))
+
+    def frames(self, now_s: float) -> list[bytes]:
+        """What leaves for the host by now, frame by frame."""
         self._follow(now_s)
         frames = self.device.due(now_s)
         if frames and self._plugged:
             self._faults.from_device(frames, now_s)
         said = self._faults.due(now_s)
         if not self._plugged:
-            return b""
+            return []
         if said and self._on_traffic:
-            self._on_traffic("<", said, now_s)
+            self._on_traffic("<", b"".join(said), now_s)
         return said
 
     def next_s(self, now_s: float) -> float | None:
@@ -93,6 +106,11 @@ class Served:
         if own_s is None or faults_s is None:
             return own_s if faults_s is None else faults_s
         return min(own_s, faults_s)
+
+    def record(self, what: str, value: str, at_s: float) -> None:
+        """Into the log that is handed out, not into the state's."""
+        if self._on_change:
+            self._on_change(Change(at_s, what, value))
 
     def plugged(self, now_s: float) -> bool:
         self._follow(now_s)

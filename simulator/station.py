@@ -12,8 +12,9 @@ from typing import TextIO
 
 from simulator.control import ControlSocket
 from simulator.devices.models import make_model
+from simulator.devices.usb import Control
 from simulator.doors.address import make as make_door
-from simulator.doors.door import Door
+from simulator.doors.door import Door, NoticeDoor
 from simulator.loop import Loop
 from simulator.served import Change, Served
 
@@ -37,17 +38,22 @@ class Entrance:
 
     def __init__(self, station: Station, door: Door) -> None:
         self._station = station
+        self.served = station.served
         self.door = door
 
     def deliver(self, data: bytes, now_s: float) -> None:
         self._station.speaking = self.door
-        self._station.served.host_bytes(data, now_s)
+        self.served.host_bytes(data, now_s)
+
+    def control(self, request: Control, now_s: float) -> bytes | None:
+        self._station.speaking = self.door
+        return self.served.control(request, now_s)
 
     def room(self) -> int:
-        return self._station.served.room()
+        return self.served.room()
 
     def intake_bytes_s(self) -> float | None:
-        return self._station.served.device.intake_bytes_s()
+        return self.served.device.intake_bytes_s()
 
 
 class Station:
@@ -58,9 +64,9 @@ class Station:
         self._loop = loop
         self._changed_at_ns = time.monotonic_ns()
         self._control: ControlSocket | None = None
-        self._entrances = [Entrance(self, make_door(address, loop)) for address in plan.doors]
-        self.speaking = self._entrances[0].door
         device = make_model(plan.model)
+        doors = [make_door(address, loop, device) for address in plan.doors]
+        self.speaking = doors[0]
         with ExitStack() as files:
             self.served = Served(
                 device,
@@ -72,6 +78,7 @@ class Station:
             )
             if plan.printed:
                 device.print_to(files.enter_context(plan.printed.open("wb", buffering=0)).write)
+            self._entrances = [Entrance(self, door) for door in doors]
             # No door here has modem lines.
             unwired = ["dsr=none"] if "dsr" in device.knobs else []
             self.served.apply([*unwired, *plan.settings], time.monotonic())
@@ -114,8 +121,12 @@ class Station:
         for entrance in self._entrances:
             entrance.door.follow(plugged=plugged, powered=powered, now_s=now_s)
             entrance.door.tick(now_s)
-        if said := self.served.due(now_s):
-            self.speaking.put(said, now_s)
+        for notice in self.served.notices(now_s):
+            for entrance in self._entrances:
+                if isinstance(entrance.door, NoticeDoor):
+                    entrance.door.notice(notice, now_s)
+        for frame in self.served.frames(now_s):
+            self.speaking.put(frame, now_s)
 
     def next_s(self, now_s: float) -> float | None:
         moments = [self.served.next_s(now_s), *(entrance.door.next_s(now_s) for entrance in self._entrances)]

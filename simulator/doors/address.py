@@ -1,4 +1,5 @@
-"""Door addresses: `tty:PATH[?baud=115200&parity=N&bits=8]`, `tcp:HOST:PORT`, `file:PATH`."""
+"""Door addresses: `tty:PATH[?baud=115200&parity=N&bits=8]`, `tcp:HOST:PORT`, `usb:unix:PATH`,
+`usbip:HOST:PORT`, `file:PATH`."""
 
 from __future__ import annotations
 
@@ -7,24 +8,27 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from urllib.parse import parse_qsl
 
+from simulator.devices.device import Device
+from simulator.devices.usb import Shape, has_usb
 from simulator.doors.door import Door, DoorError
 from simulator.doors.file import FileDoor
 from simulator.doors.tcp import TcpDoor
 from simulator.doors.tty import TtyDoor
+from simulator.doors.usb_unix import UsbUnixDoor
 from simulator.loop import Loop
 
 _TTY_DEFAULTS: Mapping[str, str] = {"baud": "115200", "parity": "N", "bits": "8"}
 
 
-def make(address: str, loop: Loop) -> Door:
-    """The door of this address, not open yet; `DoorError` for one that cannot be read."""
+def make(address: str, loop: Loop, device: Device) -> Door:
+    """The door of this address for `device`, not open yet; `DoorError` for one that cannot be had."""
     scheme, colon, rest = address.partition(":")
     if not colon or not rest or scheme not in _MAKERS:
-        raise DoorError(f"{address}: write tty:PATH, tcp:HOST:PORT or file:PATH")
-    return _MAKERS[scheme](address, rest, loop)
+        raise DoorError(f"{address}: write {_FORMS}")
+    return _MAKERS[scheme](address, rest, loop, device)
 
 
-def _tty(address: str, rest: str, loop: Loop) -> Door:
+def _tty(address: str, rest: str, loop: Loop, _device: Device) -> Door:
     path, _, query = rest.partition("?")
     settings = dict(_TTY_DEFAULTS)
     for name, value in parse_qsl(query, keep_blank_values=True):
@@ -39,15 +43,34 @@ def _tty(address: str, rest: str, loop: Loop) -> Door:
     return TtyDoor(Path(path).absolute(), int(baud), loop)
 
 
-def _tcp(address: str, rest: str, loop: Loop) -> Door:
+def _tcp(address: str, rest: str, loop: Loop, _device: Device) -> Door:
     host, _, port = rest.rpartition(":")
     if not host or not port.isdigit() or int(port) > 65535:
         raise DoorError(f"{address}: write tcp:HOST:PORT, with port 0 for any free one")
     return TcpDoor(host, int(port), loop)
 
 
-def _file(_address: str, rest: str, _loop: Loop) -> Door:
+def _usb(address: str, rest: str, loop: Loop, device: Device) -> Door:
+    kind, _, path = rest.partition(":")
+    if kind != "unix" or not path:
+        raise DoorError(f"{address}: write usb:unix:PATH")
+    return UsbUnixDoor(Path(path).absolute(), loop, _shape(address, device))
+
+
+def _shape(address: str, device: Device) -> Shape:
+    if not has_usb(device):
+        raise DoorError(f"{address}: {device.model} has no USB side; serve it at tty:PATH")
+    return device.shape
+
+
+def _file(_address: str, rest: str, _loop: Loop, _device: Device) -> Door:
     return FileDoor(Path(rest).absolute())
 
 
-_MAKERS: Mapping[str, Callable[[str, str, Loop], Door]] = {"tty": _tty, "tcp": _tcp, "file": _file}
+_FORMS = "tty:PATH, tcp:HOST:PORT, usb:unix:PATH or file:PATH"
+_MAKERS: Mapping[str, Callable[[str, str, Loop, Device], Door]] = {
+    "tty": _tty,
+    "tcp": _tcp,
+    "usb": _usb,
+    "file": _file,
+}

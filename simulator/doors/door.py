@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import Protocol, runtime_checkable
+
+from simulator.devices.usb import Control
+from simulator.served import Served
 
 
 class DoorError(Exception):
@@ -10,9 +13,15 @@ class DoorError(Exception):
 
 
 class Inside(Protocol):
-    """The device's side of a door."""
+    """The device's side of a door. What comes in through it makes it the door that answers leave by."""
+
+    served: Served
 
     def deliver(self, data: bytes, now_s: float) -> None: ...
+    def control(self, request: Control, now_s: float) -> bytes | None:
+        """A USB class request; None refuses it."""
+        ...
+
     def room(self) -> int:
         """How many bytes the device takes now; 0 while it is busy."""
         ...
@@ -35,9 +44,16 @@ class Door(Protocol):
         ...
 
     def put(self, data: bytes, now_s: float) -> None:
-        """Bytes for the host."""
+        """One frame for the host."""
         ...
 
     def tick(self, now_s: float) -> None: ...
     def next_s(self, now_s: float) -> float | None: ...
     def close(self) -> None: ...
+
+
+@runtime_checkable
+class NoticeDoor(Protocol):
+    """A door with a way for what a device says by its interrupt pipe."""
+
+    def notice(self, data: bytes, now_s: float) -> None: ...

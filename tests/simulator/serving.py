@@ -28,12 +28,19 @@ class ServedDevice:
 
 
 @contextmanager
-def served(folder: Path, *doors: str, settings: tuple[str, ...] = ()) -> Iterator[ServedDevice]:
-    """A printer behind `doors`; its control socket is there when this enters."""
+def served(
+    folder: Path, *doors: str, settings: tuple[str, ...] = (), model: str = "escpos"
+) -> Iterator[ServedDevice]:
+    """A device behind `doors`; its control socket is there when this enters. Its log: `folder/log`."""
     loop = Loop()
     control = folder / "ctl"
     plan = Plan(
-        model="escpos", doors=doors, settings=settings, control=control, transcript=folder / "transcript"
+        model=model,
+        doors=doors,
+        settings=settings,
+        control=control,
+        transcript=folder / "transcript",
+        log=folder / "log",
     )
     station = Station(plan, loop)
     thread = threading.Thread(target=loop.run, name="served")

@@ -96,7 +96,7 @@ def test_bytes_are_spoiled_both_ways_at_the_rate_asked_for(fault: str, share: fl
     sent = bytes(20_000)
     inward = faults.to_device(sent)
     faults.from_device([sent], 0.0)
-    outward = faults.due(0.0)
+    outward = b"".join(faults.due(0.0))
     for heard in (inward, outward):
         assert len(heard) == pytest.approx(share * len(sent), rel=0.02)
         spoiled = [byte for byte in heard if byte]
