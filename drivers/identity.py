@@ -30,8 +30,8 @@ class Known:
 POS_VENDORS: Mapping[int, Known] = {
     0x04B8: Known("Epson receipt printer", "escpos", "epson-tm"),
     0x0519: Known("Star Micronics receipt printer"),
-    0x0801: Known("MagTek card reader"),
-    0x0ACD: Known("ID TECH card reader"),
+    0x0801: Known("MagTek card reader", "magtek"),
+    0x0ACD: Known("ID TECH card reader", "vivotech"),
     0x0B00: Known("Ingenico payment terminal"),
     0x0DD4: Known("Custom receipt printer", "escpos"),
     0x11CA: Known("Verifone payment terminal"),
@@ -50,6 +50,8 @@ INTERFACE_CLASSES: Mapping[int, str] = {
     0x0B: "smart-card reader",
 }
 """USB interface classes that belong on a counter (usb.org, defined class codes)."""
+CLASS_DRIVERS: Mapping[int, str] = {0x0B: "ccid"}
+"""And what speaks to any device of such a class."""
 
 PLACEHOLDER_SERIALS = frozenset({"0001", "12345678", "123456789", "1234567890", "0123456789"})
 """Serial numbers that a factory left as they were; every such device has the same."""
@@ -103,5 +105,6 @@ def recognise(vid: int, interface_classes: frozenset[int], id_1284: Mapping[str,
         return Recognition(what=model or known.what, how=how, driver=known.driver, profile=known.profile)
     for code, name in INTERFACE_CLASSES.items():
         if code in interface_classes:
-            return Recognition(what=model or name, how=f"USB class {code:#04x}")
+            how = f"USB class {code:#04x}"
+            return Recognition(what=model or name, how=how, driver=CLASS_DRIVERS.get(code))
     return None

@@ -15,9 +15,17 @@ from drivers.errors import UnknownDriver
 GROUP = "tillwatch.drivers"
 
 BUILT_IN: Mapping[str, str] = {
+    "aedex": "drivers.display.aedex.driver:SPEC",
+    "ccid": "drivers.reader.ccid.driver:SPEC",
+    "cd5220": "drivers.display.cd5220.driver:SPEC",
+    "dmd": "drivers.display.dmd.driver:SPEC",
     "escpos": "drivers.printer.escpos.driver:SPEC",
     "host": "drivers.host.driver:SPEC",
+    "logic_controls": "drivers.display.logic_controls.driver:SPEC",
+    "magtek": "drivers.reader.magtek.driver:SPEC",
+    "ncr597x": "drivers.display.ncr597x.driver:SPEC",
     "network": "drivers.network.driver:SPEC",
+    "vivotech": "drivers.reader.vivotech.driver:SPEC",
     "zvt": "drivers.terminal.zvt.driver:SPEC",
 }
 

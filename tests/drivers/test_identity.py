@@ -38,7 +38,9 @@ def test_an_ieee_1284_id_is_read(text: str, fields: dict[str, str]) -> None:
         (0x0519, {7}, {"MFG": "Star", "MDL": "TSP143", "CMD": "STAR"}, ("Star TSP143", None, "plain")),
         (0x03F0, {7}, {"MFG": "HP", "MDL": "LaserJet", "CMD": "PCL"}, ("HP LaserJet", None, "plain")),
         (0x03F0, {7}, {}, ("printer", None, "plain")),
-        (0x08E6, {0x0B}, {}, ("smart-card reader", None, "plain")),
+        (0x08E6, {0x0B}, {}, ("smart-card reader", "ccid", "plain")),
+        (0x0801, {3}, {}, ("MagTek card reader", "magtek", "plain")),
+        (0x0ACD, {3}, {}, ("ID TECH card reader", "vivotech", "plain")),
     ],
 )
 def test_what_is_recognised(

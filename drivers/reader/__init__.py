@@ -1,0 +1,1 @@
+"""Card readers: asked for status, version and counters, never for a card's data."""

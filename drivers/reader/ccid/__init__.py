@@ -1,0 +1,1 @@
+"""Smart-card readers of the USB CCID class."""

@@ -1,0 +1,1 @@
+"""MagTek swipe readers, by HID feature reports."""

@@ -1,0 +1,110 @@
+"""MagTek swipe readers, by HID feature reports: software id, serial number, swipe counter.
+
+Only feature reports are asked for, and the link is closed after each poll, so no swipe is ever seen here. A
+reader that types like a keyboard has the same reports, and is never opened, its link sees to that: what it
+types is a card.
+
+The counter is no UnifiedPOS statistic: it counts swipes whether they could be read or not (p41), and
+GoodReadCount counts the readable ones. It keeps the manual's name.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Literal
+
+from drivers.api import Deadline, Driver, DriverSpec, Level, Occasion, Setup, Step, VerifiedBy
+from drivers.asked import AskedDriver, Reading
+from drivers.reader.magtek.consts import Property
+from drivers.reader.magtek.wire import Answer, Count, Text, Wrong, get, read
+from drivers.reader.seldom import Seldom
+from drivers.silence import Outcome
+
+SERIALS = (Property.DEVICE_SERIAL, Property.USB_SERIAL)
+"""The first that is set is told."""
+COUNTER = "SequenceCounter"
+
+Unanswered = Literal[Outcome.MISSED, Outcome.GARBLED]
+
+
+class MagtekDialogue:
+    """`drivers.asked.Dialogue` of such a reader. It says nothing of its own state."""
+
+    kinds: tuple[str, ...] = ()
+    identifies = True
+    verified_by: VerifiedBy = "readback"
+    by_notice = False
+
+    def __init__(self, setup: Setup) -> None:
+        self._link = setup.link
+        self._reply_s = setup.reply_s
+        self._serial: Seldom[str] = Seldom(setup.clock, setup.poll_s, self._ask_serial)
+
+    def opened(self) -> None:
+        """Nothing waits: each answer is fetched."""
+
+    def ask(self, deadline: Deadline) -> Reading | Outcome | None:
+        software = self._ask(Property.SOFTWARE_ID, deadline)
+        if not isinstance(software, Answer):
+            return software
+        counter = self._ask(Property.SEQUENCE_COUNTER, deadline)
+        if not isinstance(counter, Answer):
+            return counter
+        return Reading(
+            identity=_identity(software, self._serial.look(deadline)),
+            statistics={COUNTER: float(counter.count)} if isinstance(counter, Count) else {},
+        )
+
+    def heard(self, data: bytes) -> bool:  # noqa: ARG002 - nothing comes unasked by feature reports
+        return False
+
+    def test(self, level: Level, occasion: Occasion, deadline: Deadline) -> Iterator[Step]:  # noqa: ARG002 - the same at any level
+        counter = self._ask(Property.SEQUENCE_COUNTER, deadline)
+        if isinstance(counter, Count):
+            yield Step("counter", "passed", f"{counter.count} swipes in its life")
+        else:
+            yield Step("counter", "untested", "the reader does not count")
+        if level == "interactive":
+            yield Step("swipe", "untested", "for the technician to say", question=QUESTION)
+
+    def _ask(self, what: Property, deadline: Deadline) -> Answer | Unanswered:
+        """Raises LinkErrors."""
+        until = deadline.within(self._reply_s)
+        request = get(what)
+        if self._link.write(request, until) < len(request):
+            return Outcome.MISSED
+        report, garbled = b"", False
+        while True:
+            report += self._link.read(until)
+            said = read(what, report)
+            if isinstance(said, Wrong):
+                report, garbled = b"", True
+            elif said is not None:
+                return said
+            if until.expired():
+                return Outcome.GARBLED if garbled else Outcome.MISSED
+
+    def _ask_serial(self, deadline: Deadline) -> str | None:
+        """Empty where none is set: the answer is all zeros then, which no link can tell from none."""
+        for what in SERIALS:
+            said = self._ask(what, deadline)
+            if said is Outcome.GARBLED:
+                return None
+            if isinstance(said, Text) and said.text.strip():
+                return said.text.strip()
+        return ""
+
+
+QUESTION = "Swipe a test card: does the till's program show that it was read?"
+
+
+def _identity(software: Answer, serial: str | None) -> Mapping[str, str]:
+    firmware = software.text.strip() if isinstance(software, Text) else ""
+    return {name: text for name, text in (("serial", serial or ""), ("firmware", firmware)) if text}
+
+
+def make(setup: Setup) -> Driver:
+    return AskedDriver(setup, MagtekDialogue(setup))
+
+
+SPEC = DriverSpec(name="magtek", categories=("MSR",), links=("hid",), make=make)

@@ -1,0 +1,1 @@
+"""ID TECH readers that speak ViVOtech2."""

@@ -1,0 +1,166 @@
+"""ID TECH readers that speak ViVOtech2, over serial or HID: a ping at each poll, versions once an hour.
+
+A status word is what the reader says of itself. Nothing it does can be seen or heard below an external
+self-test, which sounds its buzzer once. Its LEDs are left alone: they obey in pass-through mode only (NEO 2
+guide, p282), and that mode belongs to the till.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Literal
+
+from drivers.api import Deadline, Driver, DriverSpec, Level, Occasion, Setup, Step, VerifiedBy
+from drivers.asked import AskedDriver, Reading
+from drivers.identity import printable
+from drivers.reader.seldom import Seldom
+from drivers.reader.vivotech.consts import CONTROLLER_ID_BYTES, KINDS, NOT_DONE, Ask, Status
+from drivers.reader.vivotech.wire import Answer, Frames, Noise, request
+from drivers.silence import Outcome
+
+TEXT_MOST = 120
+STALE_READS = 8  #: bytes that wait before a question answer an earlier one
+
+Unanswered = Literal[Outcome.MISSED, Outcome.GARBLED]
+
+QUESTION = "Did the card reader beep?"
+
+
+class VivotechDialogue:
+    """`drivers.asked.Dialogue` of such a reader."""
+
+    kinds: tuple[str, ...] = tuple(dict.fromkeys(KINDS.values()))
+    identifies = True
+    verified_by: VerifiedBy = "readback"
+    by_notice = False
+
+    def __init__(self, setup: Setup) -> None:
+        self._setup = setup
+        self._link = setup.link
+        self._frames = Frames()
+        self._identity: Seldom[Mapping[str, str]] = Seldom(setup.clock, setup.poll_s, self._ask_identity)
+
+    def opened(self) -> None:
+        self._frames.reset()
+        if self._link.held:
+            self._identity.doubt()
+
+    def ask(self, deadline: Deadline) -> Reading | Outcome | None:
+        said = self._ask(Ask.PING, deadline)
+        if not isinstance(said, Answer):
+            return said
+        if said.status == Status.CRC_ERROR:
+            return Outcome.GARBLED  # what it was sent did not reach it whole
+        return Reading(
+            conditions=conditions(said.status),
+            facts={"last_status": word(said.status)},
+            identity=self._identity.look(deadline) or {},
+            evidence={"status": f"{said.status:02X}"},
+        )
+
+    def heard(self, data: bytes) -> bool:
+        self._frames.feed(data)  # late, or a card's: passed over
+        return False
+
+    def test(self, level: Level, occasion: Occasion, deadline: Deadline) -> Iterator[Step]:  # noqa: ARG002 - nothing is printed
+        yield self._self_check_time(deadline)
+        if level != "internal":
+            step = self._beep(deadline)
+            yield step
+            if level == "interactive" and step.verdict == "passed":
+                yield Step("buzzer", "untested", "for the technician to say", question=QUESTION)
+
+    def _self_check_time(self, deadline: Deadline) -> Step:
+        said = self._ask(Ask.SELF_CHECK_TIME, deadline)
+        if not isinstance(said, Answer) or said.status != Status.OK or len(said.data) != 2:
+            return Step("self_check", "untested", "the reader does not say when it checks itself")
+        at = said.data.hex(":")
+        return Step("self_check", "passed", f"the reader checks itself and restarts each day at {at} UTC")
+
+    def _beep(self, deadline: Deadline) -> Step:
+        said = self._ask(Ask.BEEP, deadline)
+        if not isinstance(said, Answer):
+            return Step("beep", "failed", "the reader does not answer to it")
+        if said.status in NOT_DONE:
+            return Step("beep", "untested", "this reader does not beep on demand")
+        if said.status != Status.OK:
+            return Step("beep", "failed", f"the reader answers {word(said.status)}")
+        return Step("beep", "passed", "the reader took the command")
+
+    # -- questions -----------------------------------------------------------------------------------
+
+    def _ask(self, what: Ask, deadline: Deadline) -> Answer | Unanswered:
+        """The answer to that command; one to another is a late one, and passed over. Raises LinkErrors."""
+        self._drain(deadline)
+        until = deadline.within(self._setup.reply_s)
+        data = request(what)
+        if self._link.write(data, until) < len(data):
+            return Outcome.MISSED
+        garbled = False
+        while True:
+            for event in self._frames.feed(self._link.read(until)):
+                if isinstance(event, Noise):
+                    garbled = True
+                elif event.command == what.value[0]:
+                    return event
+            if until.expired():
+                return Outcome.GARBLED if garbled else Outcome.MISSED
+
+    def _drain(self, deadline: Deadline) -> None:
+        """A link that is held may hold late answers; one opened for this poll has none."""
+        for _ in range(STALE_READS if self._link.held else 0):
+            stale = self._link.read(deadline.within(0.0))
+            if not stale:
+                return
+            self._frames.feed(stale)
+
+    def _ask_identity(self, deadline: Deadline) -> Mapping[str, str] | None:
+        """The controller's id stands for a serial number: no command tells the one on the label."""
+        said: dict[str, str] = {}
+        for name, what in (
+            ("firmware", Ask.FIRMWARE),
+            ("modules", Ask.MODULES),
+            ("serial", Ask.CONTROLLER_ID),
+        ):
+            answer = self._ask(what, deadline)
+            if not isinstance(answer, Answer):
+                return None
+            if answer.status == Status.OK and (text := told(what, answer.data)):
+                said[name] = text
+        return said
+
+
+def told(what: Ask, data: bytes) -> str:
+    """Such an answer's data as one line of text; empty if it is not of its form."""
+    if what is Ask.CONTROLLER_ID:
+        return data.hex().upper() if len(data) == CONTROLLER_ID_BYTES else ""
+    lines = data.decode("ascii", "replace").replace("\0", "").splitlines()
+    return printable("; ".join(line.strip(" ,") for line in lines if line.strip(" ,")), TEXT_MOST)
+
+
+def conditions(status: int) -> dict[str, bool | None]:
+    """What a status word says. Only one fits into it, so beside an error the others are unknown."""
+    kinds = dict.fromkeys(KINDS.values())
+    if status == Status.OK:
+        return dict.fromkeys(kinds, False)
+    return {kind: True if KINDS.get(status) == kind else None for kind in kinds}
+
+
+def word(status: int) -> str:
+    """The guide's word for it, or its number."""
+    return Status(status).name.lower() if status in _STATUSES else f"{status:02X}"
+
+
+def make(setup: Setup) -> Driver:
+    """Baud rate and parity are the link's; these readers come with 115200 (p115)."""
+    return AskedDriver(setup, VivotechDialogue(setup))
+
+
+_STATUSES = frozenset(Status)
+
+SPEC = DriverSpec(
+    name="vivotech",
+    categories=("MSR", "SmartCardRW"),
+    links=("serial", "hid"),
+    make=make,
+)
