@@ -10,7 +10,7 @@ BIN := $(VENV)/bin
 PYTHON ?= $(shell for p in /usr/bin/python3 python3; do \
 	$$p -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
 
-.PHONY: demo test unit check format coverage bench soak docs packages clean
+.PHONY: demo test unit check format coverage bench soak guest docs packages clean
 
 demo: $(VENV)/.demo
 	@$(BIN)/tillwatch demo $(ARGS)
@@ -47,6 +47,10 @@ bench: $(VENV)/.dev
 
 soak: packages $(VENV)/.dev
 	$(BIN)/pytest -m soak -ra --timeout=7200 $(ARGS)
+
+# A kernel that has USB, for the tests that want one; they are skipped without it.
+guest:
+	@sh tests/tools/guest.sh
 
 docs: $(VENV)/.dev
 	$(BIN)/python -m tests.tools.docs
