@@ -345,7 +345,8 @@ def make_driver(
     if device.id == NETWORK:
         return network_driver.make(setup, session)
     if looked_at:
-        return passive.make(setup, device.link, device.look)
+        unsaid = registry.spec(device.driver).look.get(device.link.partition(":")[0], ())
+        return passive.make(setup, device.link, device.look or unsaid)
     if device.access == "shared":
         return shared.make(setup, registry.spec(device.driver), till_dir / f"{device.id}.sock", device.link)
     return registry.spec(device.driver).make(setup)

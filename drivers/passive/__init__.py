@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from drivers.api import Setup
 from drivers.link import address
-from drivers.link.address import TcpAddress, UsbAddress
+from drivers.link.address import SerialAddress, TcpAddress, UsbAddress
 from drivers.passive.driver import PassiveDriver
 from drivers.passive.look import read
 from drivers.passive.source import Source
@@ -21,7 +21,7 @@ def make(setup: Setup, link: str, look: Sequence[str] = ()) -> PassiveDriver:
         sources = _network(place, made, setup)
     elif isinstance(place, UsbAddress):
         sources = _usb(place, made, setup)
-    elif "sysfs" in made:
+    elif isinstance(place, SerialAddress) and "sysfs" in made:
         from drivers.passive.node import NodeSource  # noqa: PLC0415 - each source only where it is used
 
         sources = [NodeSource(place.path, setup.memory)]
@@ -42,6 +42,16 @@ def _network(place: TcpAddress, made: Mapping[str, str | None], setup: Setup) ->
         from drivers.passive.ipp.source import IppSource  # noqa: PLC0415 - likewise
 
         sources.append(IppSource(place.host, made["ipp"], setup.memory))
+    host = None
+    if "ping" in made:
+        from drivers.passive.ping import PingSource  # noqa: PLC0415 - likewise
+
+        host = PingSource(place.host, setup.memory)
+        sources.append(host)
+    if "tcp-socket" in made:
+        from drivers.passive.tcp_socket.source import TcpSocketSource  # noqa: PLC0415 - likewise
+
+        sources.append(TcpSocketSource(place, setup.clock, host))
     return sources
 
 

@@ -27,6 +27,7 @@ from drivers.passive.watched import WatchedSource
 
 UNREACHABLE = "unreachable"
 UNPLUGGED = "unplugged"
+FROZEN = "frozen"
 IDENTITY_CHANGED = "identity_changed"
 
 _TRUST = ("device", "kernel", "system")
@@ -139,7 +140,7 @@ class PassiveDriver:
 
     def _values(self) -> dict[str, bool | None]:
         values = {kind: self._merged(kind) for kind in self._kinds}
-        if self._network:
+        if self._network and self._unreachable is not None and not values[UNREACHABLE]:
             values[UNREACHABLE] = self._unreachable
         for watched in self._sources:
             if watched.source.down is not None and watched.gone:
@@ -200,6 +201,8 @@ class PassiveDriver:
     def _power(self, values: Mapping[str, bool | None]) -> Power:
         if values.get(UNREACHABLE) or values.get(UNPLUGGED):
             return Power.OFF_OFFLINE
+        if values.get(FROZEN):
+            return Power.OFFLINE
         states = (watched.findings.power for watched in self._network if watched.findings)
         return next((state for state in states if state is not Power.UNKNOWN), Power.UNKNOWN)
 

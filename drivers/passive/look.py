@@ -5,6 +5,8 @@ snmp:COMMUNITY     another community; it is a secret, so it is never repeated
 snmp:/PATH         the file that holds it
 ipp                Get-Printer-Attributes at the usual paths
 ipp:/PATH          at this one
+tcp-socket         what the kernel sees of this machine's connections to that host and port
+ping               whether the host answers an echo request
 cups:QUEUE         the queue of this machine's CUPS
 sysfs              whether it is there, and who holds it
 kernel-log         what the kernel says of it
@@ -19,8 +21,9 @@ from dataclasses import dataclass, field
 from drivers.errors import AddressError
 
 OFFERED: Mapping[str, tuple[str, ...]] = {
-    "tcp": ("snmp", "ipp", "cups"),
+    "tcp": ("snmp", "ipp", "tcp-socket", "ping", "cups"),
     "usb": ("sysfs", "kernel-log", "cups"),
+    "hid": ("sysfs", "kernel-log"),
     "serial": ("sysfs", "cups"),
 }
 """Link scheme -> where a device on such a link can be looked at."""
@@ -28,12 +31,13 @@ OFFERED: Mapping[str, tuple[str, ...]] = {
 UNASKED: Mapping[str, tuple[str, ...]] = {
     "tcp": ("snmp", "ipp"),
     "usb": ("sysfs", "kernel-log"),
+    "hid": ("sysfs", "kernel-log"),
     "serial": ("sysfs",),
 }
-"""Where it is looked at if nothing is said: a queue has a name that nobody can guess."""
+"""Where it is looked at if neither configuration nor driver says: nobody can guess a queue's name."""
 
 PUBLIC = "public"
-_PLAIN = ("sysfs", "kernel-log")
+_PLAIN = ("sysfs", "kernel-log", "tcp-socket", "ping")
 _QUEUE = re.compile(r"[^\x00-\x20/#?]{1,127}")  # what lpadmin takes
 
 

@@ -39,8 +39,7 @@ class UsbPlace:
         return self.last
 
     def _is_it(self, device: UsbDevice) -> bool:
-        at = self._address
-        return (device.vid, device.pid) == (at.vid, at.pid) and at.serial in (None, device.serial)
+        return self._address.fits(device.vid, device.pid, device.serial, device.port)
 
     def _number(self, device: UsbDevice) -> str | None:
         """The kernel numbers each arrival anew. A driver that comes or goes shows in the interface."""

@@ -184,5 +184,6 @@ SPEC = DriverSpec(
     categories=("CAT", "PINPad"),
     links=("tcp", "serial"),
     options={"status_enquiry_s": float},
+    look={"tcp": ("tcp-socket", "ping")},
     make=make,
 )
