@@ -1,8 +1,8 @@
 """A machine with a kernel that has USB: Debian's own, in QEMU, on this machine's files, read only.
 
-Nothing is installed in it: the root is this machine's, over 9p, with empty /tmp, /run and /var/tmp. It runs one
-program of ours and switches itself off. Without hardware virtualisation it boots in about 3 s and computes some ten
-times slower. What is needed is fetched by `make guest`, without root, but for qemu-system-x86 itself.
+Nothing is installed in it: the root is this machine's, over 9p, with empty /tmp, /run and /var/tmp. It runs
+one program of ours and switches itself off. Without hardware virtualisation it boots in about 3 s and computes
+some ten times slower. What it needs is fetched by `make guest`, without root, but for qemu-system-x86 itself.
 """
 
 from __future__ import annotations
@@ -117,7 +117,7 @@ def _archive(kernel: Kernel, command: str) -> bytes:
         files[f"m/{path.name}"] = (0o100644, path.read_bytes())
     files["m/order"] = (0o100644, "\n".join(order).encode())
     files["init"] = (0o100755, _INIT.replace("{command}", command.replace("'", "'\\''")).encode())
-    folders = {name: (0o040755, b"") for name in ("bin", "m", "proc", "sys", "dev", "newroot")}
+    folders = dict.fromkeys(("bin", "m", "proc", "sys", "dev", "newroot"), (0o040755, b""))
     entries = [_entry(name, mode, data) for name, (mode, data) in (folders | files).items()]
     return b"".join((*entries, _entry("TRAILER!!!", 0, b"")))
 
