@@ -142,11 +142,12 @@ class AskedDriver:
 
     def _round(self, deadline: Deadline) -> Outcome | None:
         """Ask until what is said is believed, or the time is up."""
+        answered = False
         while True:
             said = self._dialogue.ask(deadline)
             if not isinstance(said, Reading):
-                return said
-            self._heard = True
+                return Outcome.ANSWERED if answered else said
+            self._heard = answered = True
             self._belief.hear(said)
             self._evidence = said.evidence
             if not self._belief.doubtful or deadline.expired():
