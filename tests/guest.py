@@ -1,8 +1,8 @@
 """A machine with a kernel that has USB: Debian's own, in QEMU, on this machine's files, read only.
 
 Nothing is installed in it: the root is this machine's, over 9p, with empty /tmp, /run and /var/tmp. It runs
-one program of ours and switches itself off. Without hardware virtualisation it boots in about 3 s and computes
-some ten times slower. What it needs is fetched by `make guest`, without root, but for qemu-system-x86 itself.
+one program of ours and switches itself off. Emulated, it boots in about 3 s and computes some ten times
+slower. What it needs is fetched by `make guest`, without root, but for qemu-system-x86 itself.
 """
 
 from __future__ import annotations

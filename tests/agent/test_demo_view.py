@@ -86,6 +86,23 @@ def test_no_device_is_pushed_off_a_plain_terminal_by_what_another_does_not_know(
     assert "paper_near_end stalled?" in shown
 
 
+@pytest.mark.parametrize(
+    ("columns", "lines", "all_shown"), [(80, 24, False), (80, 40, True), (150, 40, True)]
+)
+def test_of_a_full_counter_trouble_comes_first(columns: int, lines: int, all_shown: bool) -> None:
+    picture = Picture()
+    for name in (*(f"device-{number}" for number in range(12)), "receipt"):
+        conditions = {"paper_end": {"value": name == "receipt"}}
+        body = {"power": "online", "conditions": conditions}
+        picture.take(Message(f"{TERMINAL}device/{name}", True, 1, body, 0))
+    console = Console(width=columns, height=lines, file=io.StringIO(), record=True)
+    console.print(render(picture, broker="x", columns=columns, lines=lines), height=lines)
+    shown = console.export_text()
+    assert any("receipt" in line and "paper_end" in line for line in shown.splitlines())
+    assert ("11 more: device-1," in shown) is not all_shown
+    assert shown.count("fine") == (12 if all_shown else 1)
+
+
 def test_it_shows_what_is_known_of_the_shop() -> None:
     picture = Picture()
     for health, shown in (

@@ -137,7 +137,8 @@ def _show_live(stage: Stage, play: Play, inbox: queue.Queue[Message], over: Call
         def turn() -> bool:
             play.turn(picture.tell)
             broker = f"{stage.broker_name} on {stage.port}"
-            live.update(render(picture, broker=broker, columns=live.console.width), refresh=True)
+            columns, lines = live.console.size
+            live.update(render(picture, broker=broker, columns=columns, lines=lines), refresh=True)
             return over() or not sys.stdout.isatty()  # a terminal that is gone sends no signal through su
 
         _drain(inbox, turn, picture.take)

@@ -27,6 +27,9 @@ PAST_FAULTS = 4
 MIDDLE_LINES = 11
 UNKNOWN_NAMED = 2  #: more than these are counted
 NARROW_COLUMNS = 150  #: below this, devices and faults stand one above the other
+HEAD_LINES = 3
+FRAME_LINES = 3  #: of a panel: its borders, and the headings
+FLOW_LEAST = 9
 NARROW_LINES = 6  #: of each of the two then: a plain terminal of 24 lines shows all four panels
 
 
@@ -103,20 +106,21 @@ def lit_conditions(device: dict[str, Any]) -> list[str]:
     return [kind for kind, condition in device.get("conditions", {}).items() if condition["value"]]
 
 
-def render(picture: Picture, *, broker: str, columns: int) -> RenderableType:
-    """The whole screen, for a terminal of so many columns."""
+def render(picture: Picture, *, broker: str, columns: int, lines: int = 24) -> RenderableType:
+    """The whole screen, for a terminal of that size."""
     page = Layout()
     narrow = columns < NARROW_COLUMNS
+    least = NARROW_LINES if narrow else MIDDLE_LINES
+    others = FLOW_LEAST + HEAD_LINES + (NARROW_LINES if narrow else 0)
+    high = max(least, min(len(picture.devices) + FRAME_LINES, lines - others))
     page.split_column(
-        Layout(_head(picture, broker), size=3),
-        Layout(name="middle", size=2 * NARROW_LINES if narrow else MIDDLE_LINES),
+        Layout(_head(picture, broker), size=HEAD_LINES),
+        Layout(name="middle", size=high + NARROW_LINES if narrow else high),
         Layout(name="flow", ratio=1),
     )
     split = page["middle"].split_column if narrow else page["middle"].split_row
-    split(
-        Layout(_devices(picture), ratio=1 if narrow else 3),
-        Layout(_faults(picture), ratio=1 if narrow else 2),
-    )
+    faults = Layout(_faults(picture), size=NARROW_LINES) if narrow else Layout(_faults(picture), ratio=2)
+    split(Layout(_devices(picture, high - FRAME_LINES), ratio=3), faults)
     rows = list(picture.flow)[-30:]
     page["flow"].split_row(
         Layout(
@@ -149,12 +153,20 @@ def _shop(health: dict[str, Any]) -> str:
     return hours + sale
 
 
-def _devices(picture: Picture) -> Panel:
+def _devices(picture: Picture, rows: int) -> Panel:
+    """So many rows: trouble first where not all have room, and the others' names in the last."""
     table = Table(expand=True, box=None)
     for heading in ("device", "level", "power", "conditions"):
         table.add_column(heading)
     levels = picture.health.get("devices", {})
-    for name, device in sorted(picture.devices.items()):
+    names = sorted(picture.devices)
+    if len(names) > rows:
+        names.sort(key=lambda name: not lit_conditions(picture.devices[name]))
+        names, rest = names[: rows - 1], names[rows - 1 :]
+    else:
+        rest = []
+    for name in names:
+        device = picture.devices[name]
         level = levels.get(name, "unknown")
         power = device.get("power", "unknown")
         table.add_row(
@@ -163,7 +175,12 @@ def _devices(picture: Picture) -> Panel:
             Text(power, style=POWERS.get(power, "bright_black")),
             _conditions(device),
         )
-    return Panel(table, title="devices", border_style="blue")
+    if not rest:
+        return Panel(table, title="devices", border_style="blue")
+    more = Text(
+        f"{len(rest)} more: {', '.join(rest)}", style="bright_black", overflow="ellipsis", no_wrap=True
+    )
+    return Panel(Group(table, more), title="devices", border_style="blue")
 
 
 def _conditions(device: dict[str, Any]) -> Text:
