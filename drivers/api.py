@@ -227,7 +227,7 @@ class DriverSpec:
     """Further config keys, each with its type or the words it may be."""
     faults: tuple[OwnFault, ...] = ()
     look: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    """Link scheme -> where passive access looks if the configuration does not say (drivers/passive/look.py)."""
+    """Link scheme -> where passive access looks if the configuration does not say."""
     junction: str = ""
     """`package.module:Class` of what shares such a device with the till; without one it cannot be shared."""
     make: Maker

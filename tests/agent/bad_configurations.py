@@ -106,13 +106,26 @@ BAD: dict[str, tuple[str | bytes, str]] = {
     "till hold": (LEAST + SHARED + 'till = "tcp:127.0.0.1:9100?hold=1"', "device[0].till: tcp: takes no parameters where the till connects"),
     "till twice": (LEAST + SHARED + 'till = "tcp:127.0.0.1:9100"\n' + SHARED.replace("ring", "ring2").replace(".8", ".9") + 'till = "tcp:127.0.0.1:9100"', "device[1].till: is where the till connects to device[0] already"),
     "shared link twice": (LEAST + SHARED + 'till = "tcp:127.0.0.1:9100"\n' + SHARED.replace("ring", "ring2") + 'till = "tcp:127.0.0.1:9101"', "device[1].link: is opened by device[0] already; two cannot own one device"),
-    "look misspelt": (LEAST + LAMP + 'look = ["snpm:s3cret"]', "device[0].look: 'snpm' is no place to look over tcp; there are snmp, ipp, cups"),
+    "look misspelt": (LEAST + LAMP + 'look = ["snpm:s3cret"]', "device[0].look: 'snpm' is no place to look over tcp; there are snmp, ipp, tcp-socket, ping, cups"),
     "look of another link": (LEAST + LAMP + 'look = ["kernel-log"]', "device[0].look: 'kernel-log' is no place to look over tcp"),
     "look not a list": (LEAST + LAMP + 'look = "snmp"', "device[0].look: expected a list, not a text in quotes"),
     "look without passive": (LEAST + LAMP + 'look = ["snmp"]\naccess = "exclusive"', 'device[0].look: goes with access = "passive" only'),
     "usb opened": (
         LEAST + LAMP.replace("tcp:192.0.2.7:9100", "usb:04b8:0e15") + 'access = "exclusive"',
-        'device[0].link: usb: is only looked at in this version; write access = "passive"',
+        "device[0].link: driver lamp works over tcp, not over usb",
+    ),
+    "hid opened": (
+        LEAST + LAMP.replace("tcp:192.0.2.7:9100", "hid:0801:0011") + 'access = "exclusive"',
+        "device[0].link: driver lamp works over tcp, not over hid",
+    ),
+    "pcsc looked at": (
+        LEAST + LAMP.replace("tcp:192.0.2.7:9100", "pcsc:Reader"),
+        "device[0].link: pcsc: cannot be looked at from beside: it goes through pcscd, which takes it from nobody; "
+        'write access = "exclusive"',
+    ),
+    "usb shared of another bus": (
+        LEAST + SHARED.replace("tcp:192.0.2.8:9100", "usb:04b8:0e15?backend=unix:/x") + 'till = "tty:/run/t"',
+        "device[0].link: a device that is shared is the kernel's: leave backend out",
     ),
     "till without shared": (LEAST + LAMP + 'till = "tty:/run/t"', 'device[0].till: goes with access = "shared" only'),
     "profile unknown": (LEAST + LAMP + 'profile = "dark"', 'device[0].profile: driver lamp has no profile "dark"; it has plain, bright'),
