@@ -91,7 +91,10 @@ def test_serve_and_tell(tmp_path: Path) -> None:
     ("arguments", "code", "says"),
     [
         (["serve", "teapot", "--at", "tcp:127.0.0.1:0"], 2, "no such model"),
-        (["serve", "escpos", "--at", "usb:1"], 2, "write tty:PATH"),
+        (["serve", "escpos", "--at", "com:1"], 2, "write tty:PATH"),
+        (["serve", "escpos", "--at", "usb:1"], 2, "write usb:unix:PATH"),
+        (["serve", "host", "--at", "usb:unix:/tmp/bus"], 2, "host has no USB side"),
+        (["serve", "escpos", "--at", "usb:unix:/nowhere/bus"], 4, "choose another path"),
         (["serve", "escpos", "--at", "tcp:127.0.0.1:0", "--set", "paper=gone"], 2, "near_end"),
         (["serve", "escpos", "--at", "tcp:127.0.0.1:0", "--fault", "mutes"], 2, "no fault is called"),
         (["serve", "escpos", "--at", "tty:/nowhere/tty"], 4, "choose a folder"),

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from simulator.devices.escpos import EscposPrinter
 from simulator.doors import address, uart
 from simulator.doors.door import DoorError
 from simulator.doors.line import Line
@@ -96,7 +97,16 @@ def test_a_quiet_day_costs_nothing() -> None:
 @pytest.mark.parametrize(
     "text",
     [
-        *("tty", "tty:", "usb:unix:x", "tcp:localhost", "tcp:127.0.0.1:nine", "tcp:127.0.0.1:70000"),
+        *(
+            "tty",
+            "tty:",
+            "usb:x",
+            "usb:unix:",
+            "usb:vhci:/x",
+            "tcp:localhost",
+            "tcp:127.0.0.1:nine",
+            "tcp:127.0.0.1:70000",
+        ),
         *("tty:/x?baud=1234", "tty:/x?baud=fast", "tty:/x?parity=E", "tty:/x?bits=7", "tty:/x?flow=rtscts"),
     ],
 )
@@ -104,6 +114,6 @@ def test_a_bad_address_is_refused_in_one_line(text: str, tmp_path: Path) -> None
     loop = Loop()
     try:
         with pytest.raises(DoorError, match=r"^[^\n]+$"):
-            address.make(text, loop)
+            address.make(text, loop, EscposPrinter())
     finally:
         loop.close()

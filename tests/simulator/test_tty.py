@@ -149,4 +149,4 @@ def test_a_place_that_cannot_hold_a_port_is_refused(tmp_path: Path) -> None:
 def test_nothing_is_left_behind(tmp_path: Path) -> None:
     with served(tmp_path, f"tty:{tmp_path}/tty"):
         assert (tmp_path / "tty").is_symlink()
-    assert {path.name for path in tmp_path.iterdir()} == {"transcript"}
+    assert {path.name for path in tmp_path.iterdir()} == {"transcript", "log"}
