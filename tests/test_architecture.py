@@ -101,6 +101,10 @@ RULES = (
     Rule("IPP's HTTP is sans-IO", "drivers/passive/ipp/http.py", IO),
     Rule("what a source heard is judged without IO", "drivers/passive/*/m*.py", IO),
     Rule("the kernel's lines are read without IO", "drivers/passive/kernel_lines.py", IO),
+    *(
+        Rule(f"what a display shows: {name} is without IO", f"drivers/display/{name}.py", IO)
+        for name in ("text", "who", "ncr597x/comparison", "ncr597x/identity")
+    ),
     Rule("an exchange is judged without IO", "drivers/exchange.py", tuple(set(IO) - {"time"})),
     Rule(
         "what is looked at from beside is never opened",
