@@ -59,10 +59,6 @@ class MemoryLink:
     def read(self, deadline: Deadline) -> bytes:
         return self._await(self._door.receive, deadline)
 
-    def notice(self, deadline: Deadline) -> bytes:
-        """As `drivers.usb_control.NoticeLink`."""
-        return self._await(self._door.notice, deadline)
-
     def _await(self, come: Callable[[], bytes], deadline: Deadline) -> bytes:
         while True:
             if self._woken:
@@ -85,6 +81,30 @@ class MemoryLink:
             raise LinkLost("memory: hung up")
         return self._door.send(data)
 
+    def _there(self) -> bool:
+        return self._door.plugged() and (self.scheme == "serial" or self._door.powered())
+
+    def _attached(self) -> bool:
+        """What an open link notices; a device on the bus leaves it when its power goes."""
+        return self._there() if self.scheme in ON_BUS else self._door.plugged()
+
+    def power_line(self) -> bool | None:
+        return self._door.power_line() if self._open and self.scheme == "serial" else None
+
+    def busy(self) -> bool:
+        return False
+
+    def wake(self) -> None:
+        self._woken = True
+
+
+class BusLink(MemoryLink):
+    """On a USB, with control requests and notices beside the data."""
+
+    def notice(self, deadline: Deadline) -> bytes:
+        """As `drivers.usb_control.NoticeLink`."""
+        return self._await(self._door.notice, deadline)
+
     def control(self, request: Control, deadline: Deadline) -> bytes | None:
         """As `drivers.usb_control.ControlLink`."""
         if not self._open or not self._attached():
@@ -102,22 +122,6 @@ class MemoryLink:
         if answer is None:
             self._clock.turn_to(deadline.at_s)
         return answer
-
-    def _there(self) -> bool:
-        return self._door.plugged() and (self.scheme == "serial" or self._door.powered())
-
-    def _attached(self) -> bool:
-        """What an open link notices; a device on the bus leaves it when its power goes."""
-        return self._there() if self.scheme in ON_BUS else self._door.plugged()
-
-    def power_line(self) -> bool | None:
-        return self._door.power_line() if self._open and self.scheme == "serial" else None
-
-    def busy(self) -> bool:
-        return False
-
-    def wake(self) -> None:
-        self._woken = True
 
 
 @dataclass
@@ -148,7 +152,8 @@ class Bench:
         self.door = MemoryDoor(self.served, self.clock, 0 if self.flavour in ON_BUS else self.baud)
         if self.settings:
             self.door.apply(*self.settings)
-        self.link = MemoryLink(self.door, self.clock, self.flavour, hold=self.hold)
+        link = BusLink if self.flavour in ON_BUS else MemoryLink
+        self.link = link(self.door, self.clock, self.flavour, hold=self.hold)
         self.driver = self.make()
         self._due_s = self.clock.monotonic_s()
 
