@@ -20,11 +20,13 @@ BUILT_IN: Mapping[str, str] = {
     "cd5220": "drivers.display.cd5220.driver:SPEC",
     "dmd": "drivers.display.dmd.driver:SPEC",
     "escpos": "drivers.printer.escpos.driver:SPEC",
+    "generic": "drivers.printer.generic.driver:SPEC",
     "host": "drivers.host.driver:SPEC",
     "logic_controls": "drivers.display.logic_controls.driver:SPEC",
     "magtek": "drivers.reader.magtek.driver:SPEC",
     "ncr597x": "drivers.display.ncr597x.driver:SPEC",
     "network": "drivers.network.driver:SPEC",
+    "star": "drivers.printer.star.driver:SPEC",
     "vivotech": "drivers.reader.vivotech.driver:SPEC",
     "zvt": "drivers.terminal.zvt.driver:SPEC",
 }
