@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from drivers.api import Deadline, Json, Level, Observation, Occasion, Setup, Step, VerifiedBy
-from drivers.belief import Belief
+from drivers.belief import NEEDED, Belief
 from drivers.errors import LinkError
 from drivers.exchange import Exchange, Seen
 from drivers.picture import Picture
@@ -21,6 +21,8 @@ from drivers.usb_control import notices
 from drivers.way import Way
 
 IDENTITY_CHANGED = "identity_changed"
+ASKS_MOST = 2 * NEEDED
+"""At one poll, of a device that says something else each time."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -142,16 +144,16 @@ class AskedDriver:
 
     def _round(self, deadline: Deadline) -> Outcome | None:
         """Ask until what is said is believed, or the time is up."""
-        answered = False
-        while True:
+        for asked in range(ASKS_MOST):
             said = self._dialogue.ask(deadline)
             if not isinstance(said, Reading):
-                return Outcome.ANSWERED if answered else said
-            self._heard = answered = True
+                return Outcome.ANSWERED if asked else said
+            self._heard = True
             self._belief.hear(said)
             self._evidence = said.evidence
             if not self._belief.doubtful or deadline.expired():
-                return Outcome.ANSWERED
+                break
+        return Outcome.ANSWERED
 
     def _conclude(self, outcome: Outcome | None) -> None:
         judge = self._way.judge
