@@ -4,12 +4,32 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
+from simulator.devices.aedex import AedexDisplay
 from simulator.devices.ccid import CcidReader
+from simulator.devices.cd5220 import Cd5220Display
 from simulator.devices.device import BadSetting, Device
+from simulator.devices.dmd import DmdDisplay
 from simulator.devices.escpos import EscposPrinter
 from simulator.devices.host import Host
+from simulator.devices.logic_controls import LogicControlsDisplay
+from simulator.devices.magtek import MagtekReader
+from simulator.devices.ncr597x import Ncr597xDisplay
+from simulator.devices.vivotech import VivotechReader
+from simulator.devices.zvt import PaymentTerminal
 
-MODELS: Mapping[str, Callable[[], Device]] = {"ccid": CcidReader, "escpos": EscposPrinter, "host": Host}
+MODELS: Mapping[str, Callable[[], Device]] = {
+    "aedex": AedexDisplay,
+    "ccid": CcidReader,
+    "cd5220": Cd5220Display,
+    "dmd": DmdDisplay,
+    "escpos": EscposPrinter,
+    "host": Host,
+    "logic_controls": LogicControlsDisplay,
+    "magtek": MagtekReader,
+    "ncr597x": Ncr597xDisplay,
+    "vivotech": VivotechReader,
+    "zvt": PaymentTerminal,
+}
 
 
 def make_model(name: str) -> Device:
