@@ -4,7 +4,7 @@ specification (p49-66) and the command reference of the DM-D family (US ( B func
 After `ESC = 1` everything goes on to the printer until `ESC = 2` or `3`. A self-test (`US @`) takes
 `SELF_TEST_S`; what comes meanwhile waits. `US v 1` lowers DTR (the host's DSR) until `US v 0`, which works
 only with room in the buffer and no self-test running, or until other data comes. `answers=none` is a display
-that knows no question. Its product id on USB and its buffer's size are the simulator's own: no page names them.
+that knows no question. Its product id on USB and its buffer's size are the simulator's own.
 """
 
 from __future__ import annotations

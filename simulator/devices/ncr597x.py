@@ -1,4 +1,4 @@
-"""An NCR customer display, written from the guides of the 7454 (ch. 6), the 5972 (ch. 4) and the 5977 (ch. 5).
+"""An NCR customer display, from the guides of the 7454 (ch. 6), the 5972 (ch. 4) and the 5977 (ch. 5).
 
 Everything but ESC is a character, control codes too. `model=7454` has 4 lines of 20 and reads back what it
 displays (`1B 38`); `5972` and `5977` have 2 lines and do not know that command. After power-up it is in its
