@@ -44,6 +44,9 @@ CODES: Mapping[int, str] = {
     consts.PRINTER_NOT_READY: "printer_not_ready",
 }
 
+HARMLESS = (consts.CARD_INSERTED, consts.CARD_NOT_REMOVED)
+"""Of a completion, these say that a customer's card is in, and that nothing is wrong."""
+
 BUSY = (consts.PLEASE_WAIT, consts.RECEIVER_NOT_READY)
 
 _FLAGS: Mapping[str, str] = {
@@ -75,7 +78,7 @@ class Answer:
 
     @property
     def clean(self) -> bool:
-        return self.completed and not self.codes
+        return self.completed and not set(self.codes).difference(HARMLESS)
 
     @property
     def busy(self) -> bool:
