@@ -65,7 +65,7 @@ def main() -> None:
     multiple=True,
     required=True,
     metavar="DOOR",
-    help="tty:PATH[?baud=115200] or tcp:HOST:PORT; file:PATH for host",
+    help="tty:PATH[?baud=115200], tcp:HOST:PORT, usb:unix:PATH or usbip:HOST:PORT; file:PATH for host",
 )
 @click.option("--set", "settings", multiple=True, metavar="KNOB=VALUE", help="turn a knob first")
 @click.option(
@@ -92,7 +92,7 @@ def serve(
     printed: Path | None,
     log: Path | None,
 ) -> None:
-    """Serve one device (escpos, host) until stopped; prints its state when it is ready."""
+    """Serve one device until stopped; prints its state when it is ready. Models: as below, by knobs."""
     plan = Plan(
         model=model,
         doors=doors,

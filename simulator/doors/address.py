@@ -15,6 +15,7 @@ from simulator.doors.file import FileDoor
 from simulator.doors.tcp import TcpDoor
 from simulator.doors.tty import TtyDoor
 from simulator.doors.usb_unix import UsbUnixDoor
+from simulator.doors.usbip import UsbIpDoor
 from simulator.loop import Loop
 
 _TTY_DEFAULTS: Mapping[str, str] = {"baud": "115200", "parity": "N", "bits": "8"}
@@ -44,10 +45,15 @@ def _tty(address: str, rest: str, loop: Loop, _device: Device) -> Door:
 
 
 def _tcp(address: str, rest: str, loop: Loop, _device: Device) -> Door:
+    return TcpDoor(*_host_and_port(address, rest), loop)
+
+
+def _host_and_port(address: str, rest: str) -> tuple[str, int]:
     host, _, port = rest.rpartition(":")
     if not host or not port.isdigit() or int(port) > 65535:
-        raise DoorError(f"{address}: write tcp:HOST:PORT, with port 0 for any free one")
-    return TcpDoor(host, int(port), loop)
+        scheme = address.partition(":")[0]
+        raise DoorError(f"{address}: write {scheme}:HOST:PORT, with port 0 for any free one")
+    return host, int(port)
 
 
 def _usb(address: str, rest: str, loop: Loop, device: Device) -> Door:
@@ -55,6 +61,10 @@ def _usb(address: str, rest: str, loop: Loop, device: Device) -> Door:
     if kind != "unix" or not path:
         raise DoorError(f"{address}: write usb:unix:PATH")
     return UsbUnixDoor(Path(path).absolute(), loop, _shape(address, device))
+
+
+def _usbip(address: str, rest: str, loop: Loop, device: Device) -> Door:
+    return UsbIpDoor(*_host_and_port(address, rest), loop, _shape(address, device))
 
 
 def _shape(address: str, device: Device) -> Shape:
@@ -67,10 +77,11 @@ def _file(_address: str, rest: str, _loop: Loop, _device: Device) -> Door:
     return FileDoor(Path(rest).absolute())
 
 
-_FORMS = "tty:PATH, tcp:HOST:PORT, usb:unix:PATH or file:PATH"
+_FORMS = "tty:PATH, tcp:HOST:PORT, usb:unix:PATH, usbip:HOST:PORT or file:PATH"
 _MAKERS: Mapping[str, Callable[[str, str, Loop, Device], Door]] = {
     "tty": _tty,
     "tcp": _tcp,
     "usb": _usb,
+    "usbip": _usbip,
     "file": _file,
 }
