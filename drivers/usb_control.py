@@ -19,7 +19,11 @@ class Control:
     request_type: int
     request: int
     value: int = 0
-    index: int = 0  #: the link puts its own interface's number in, where the request is to an interface
+    index: int = 0
+    """The link puts its own interface's number into the low byte, where the request is to an interface."""
+    interface_high: bool = False
+    """It goes into the high byte, with the alternate setting in the low: GET_DEVICE_ID of printers is so
+    (Printing Devices 1.1, 4.2.1)."""
     length: int = 0
     data: bytes = b""
 

@@ -292,6 +292,9 @@ def _spec(name: str | None, prefix: str, problems: Problems) -> DriverSpec | Non
         return None
 
 
+_ON_BUS = ("usb", "hid")
+
+
 def _check_link(
     link: str | None, spec: DriverSpec | None, access: str | None, prefix: str, problems: Problems
 ) -> None:
@@ -303,10 +306,20 @@ def _check_link(
         problems.add(f"{prefix}link", str(wrong))
         return
     scheme = link.partition(":")[0]
-    if scheme == "usb":
-        if access not in (None, "passive"):
-            problems.add(f"{prefix}link", 'usb: is only looked at in this version; write access = "passive"')
-    elif spec and scheme not in spec.links:
+    looked_at = access in (None, "passive")
+    if looked_at and scheme in _ON_BUS:
+        return  # to see whether it is there, no driver is needed
+    if looked_at and scheme == "pcsc":
+        problems.add(
+            f"{prefix}link",
+            "pcsc: cannot be looked at from beside: it goes through pcscd, which takes it from nobody; "
+            'write access = "exclusive"',
+        )
+        return
+    if access == "shared" and scheme in _ON_BUS and "backend=" in link:
+        problems.add(f"{prefix}link", "a device that is shared is the kernel's: leave backend out")
+        return
+    if spec and scheme not in spec.links:
         offered = ", ".join(spec.links) or "no link"
         problems.add(f"{prefix}link", f"driver {spec.name} works over {offered}, not over {scheme}")
 

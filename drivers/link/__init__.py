@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from drivers.api import Link
-from drivers.errors import AddressError
 from drivers.link import address as addresses
 
 
-def make(address: str, usb_class: int | None = None) -> Link:  # noqa: ARG001 - for the links over USB
+def make(address: str, usb_class: int | None = None) -> Link:
     """A closed link to that address; raises AddressError. Each kind is imported only when used.
 
     `usb_class` as in `drivers.api.DriverSpec`.
@@ -17,8 +16,18 @@ def make(address: str, usb_class: int | None = None) -> Link:  # noqa: ARG001 - 
         from drivers.link.serial import SerialLink  # noqa: PLC0415 - pyserial only where a tty is used
 
         return SerialLink(place)
+    if isinstance(place, addresses.HidAddress):
+        from drivers.link.hid import HidLink  # noqa: PLC0415 - likewise
+
+        return HidLink(place)
     if isinstance(place, addresses.UsbAddress):
-        raise AddressError('usb: is only looked at in this version; write access = "passive"')
+        from drivers.link.usb import UsbLink  # noqa: PLC0415 - likewise
+
+        return UsbLink(place, usb_class)
+    if isinstance(place, addresses.PcscAddress):
+        from drivers.link.pcsc import PcscLink  # noqa: PLC0415 - likewise
+
+        return PcscLink(place)
     from drivers.link.tcp import TcpLink  # noqa: PLC0415 - likewise
 
     return TcpLink(place)

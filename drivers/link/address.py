@@ -2,7 +2,11 @@
 
     serial:PATH?baud=115200&parity=N&bits=8&flow=none
     tcp:HOST:PORT[?hold=1]             an IPv6 host in brackets
-    usb:VID:PID[:SERIAL]               hexadecimal ids; for passive access only
+    usb:VID:PID[:SERIAL][?port=1-1.4]  hexadecimal ids; `port` is the place on the bus, for what has no
+                                       serial number of its own; &backend=NAME:ARG is another USB than
+                                       the kernel's, such as the simulator's unix:PATH
+    hid:VID:PID[:SERIAL][?...]         likewise, by HID feature reports
+    pcsc:NAME                          a card reader as pcscd names it; the end of the name may be left out
 
 And where a till connects to a device that it shares with us:
 
@@ -15,9 +19,9 @@ Pure text; nothing is opened. Every mistake is an AddressError of one line.
 from __future__ import annotations
 
 import re
-from collections.abc import Collection
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from drivers.errors import AddressError
 
@@ -28,9 +32,9 @@ BAUDS = range(300, 4_000_001)
 
 _LOOPBACK = re.compile(r"127(\.\d{1,3}){3}")
 _USB_ID = re.compile("[0-9A-Fa-f]{4}")
-
-LATER = ("hid", "pcsc")
-"""Schemes that the design has and this version does not."""
+_USB_PORT = re.compile(r"\d{1,3}-\d{1,3}(\.\d{1,3}){0,6}")
+_BACKEND = re.compile("[A-Za-z0-9_.-]+:.+")
+_READER_NAME_MOST = 127  # MAX_READERNAME of pcsclite.h, less its zero
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,16 +76,45 @@ class TillTcp:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UsbAddress:
-    """`serial` None: whichever has these ids."""
+    """`serial` and `port` None: whichever has these ids. `backend`: None is the kernel's USB."""
 
     vid: int
     pid: int
     serial: str | None = None
+    port: str | None = None
+    backend: str | None = None
 
     scheme = "usb"
 
+    def fits(self, vid: int, pid: int, serial: str | None, port: str | None) -> bool:
+        """Whether a device on the bus is the one that is meant."""
+        return (
+            (vid, pid) == (self.vid, self.pid) and self.serial in (None, serial) and self.port in (None, port)
+        )
 
-Address: TypeAlias = SerialAddress | TcpAddress | UsbAddress
+    def __str__(self) -> str:
+        serial = f":{self.serial}" if self.serial else ""
+        port = f" at {self.port}" if self.port else ""
+        return f"{self.scheme}:{self.vid:04x}:{self.pid:04x}{serial}{port}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HidAddress(UsbAddress):
+    """The same device, spoken to by HID feature reports."""
+
+    scheme = "hid"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PcscAddress:
+    """`reader` is the beginning of its name at pcscd."""
+
+    reader: str
+
+    scheme = "pcsc"
+
+
+Address: TypeAlias = SerialAddress | TcpAddress | UsbAddress | HidAddress | PcscAddress
 TillAddress: TypeAlias = TillTty | TillTcp
 
 
@@ -90,15 +123,10 @@ def parse(text: str) -> Address:
     scheme, colon, rest = text.partition(":")
     if not colon:
         raise AddressError(f"{text!r} has no scheme; write serial:PATH or tcp:HOST:PORT")
-    if scheme == "serial":
-        return _serial(rest)
-    if scheme == "tcp":
-        return _tcp(rest)
-    if scheme == "usb":
-        return _usb(rest)
-    if scheme in LATER:
-        raise AddressError(f"{scheme}: links are not supported by this version; use serial: or tcp:")
-    raise AddressError(f"{scheme}: is no link scheme; use serial: or tcp:")
+    reader = _SCHEMES.get(scheme)
+    if reader is None:
+        raise AddressError(f"{scheme}: is no link scheme; use {', '.join(f'{name}:' for name in _SCHEMES)}")
+    return reader(rest)
 
 
 def parse_till(text: str) -> TillAddress:
@@ -161,16 +189,43 @@ def _tcp(rest: str) -> TcpAddress:
 
 
 def _usb(rest: str) -> UsbAddress:
+    return UsbAddress(**_on_bus("usb", rest))
+
+
+def _hid(rest: str) -> HidAddress:
+    return HidAddress(**_on_bus("hid", rest))
+
+
+def _on_bus(scheme: str, rest: str) -> dict[str, Any]:
     place, _, query = rest.partition("?")
     vid, _, other = place.partition(":")
     pid, colon, serial = other.partition(":")
     if not (_USB_ID.fullmatch(vid) and _USB_ID.fullmatch(pid)) or (colon and not serial):
         raise AddressError(
-            f"usb: needs two ids of four hexadecimal digits, such as usb:04b8:0e15; got {place!r}"
+            f"{scheme}: needs two ids of four hexadecimal digits, such as {scheme}:04b8:0e15; got {place!r}"
         )
-    if query:
-        raise AddressError("usb: has no parameters in this version")
-    return UsbAddress(vid=int(vid, 16), pid=int(pid, 16), serial=serial or None)
+    given = _parameters(scheme, query, ("port", "backend"))
+    port, backend = given.get("port"), given.get("backend")
+    if port is not None and not _USB_PORT.fullmatch(port):
+        raise AddressError(f"port must be a place on the bus, such as 1-1.4; got {port!r}")
+    if backend is not None and not _BACKEND.fullmatch(backend):
+        raise AddressError(f"backend must be NAME:ARGUMENT, such as unix:/run/usb.sock; got {backend!r}")
+    return {
+        "vid": int(vid, 16),
+        "pid": int(pid, 16),
+        "serial": serial or None,
+        "port": port,
+        "backend": backend,
+    }
+
+
+def _pcsc(rest: str) -> PcscAddress:
+    name = rest.strip()
+    if not name or not name.isprintable() or len(name.encode()) > _READER_NAME_MOST:
+        raise AddressError(
+            f"pcsc: needs the reader's name as `tillwatch devices` shows it; got {rest[:40]!r}"
+        )
+    return PcscAddress(reader=name)
 
 
 def _parameters(scheme: str, query: str, known: tuple[str, ...]) -> dict[str, str]:
@@ -202,3 +257,12 @@ def _choice(key: str, text: str, allowed: tuple[str, ...]) -> str:
 
 def _either(allowed: Collection[object]) -> str:
     return " or ".join(map(str, allowed))
+
+
+_SCHEMES: Mapping[str, Callable[[str], Address]] = {
+    "serial": _serial,
+    "tcp": _tcp,
+    "usb": _usb,
+    "hid": _hid,
+    "pcsc": _pcsc,
+}

@@ -120,8 +120,7 @@ BAD: dict[str, tuple[str | bytes, str]] = {
     ),
     "pcsc looked at": (
         LEAST + LAMP.replace("tcp:192.0.2.7:9100", "pcsc:Reader"),
-        "device[0].link: pcsc: cannot be looked at from beside: it goes through pcscd, which takes it from nobody; "
-        'write access = "exclusive"',
+        "device[0].link: pcsc: cannot be looked at from beside",
     ),
     "usb shared of another bus": (
         LEAST + SHARED.replace("tcp:192.0.2.8:9100", "usb:04b8:0e15?backend=unix:/x") + 'till = "tty:/run/t"',

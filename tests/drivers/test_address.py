@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from drivers.errors import AddressError
-from drivers.link.address import SerialAddress, TcpAddress, UsbAddress, parse
+from drivers.link.address import HidAddress, PcscAddress, SerialAddress, TcpAddress, UsbAddress, parse
 
 GOOD = {
     "serial:/dev/ttyS0": SerialAddress(path="/dev/ttyS0"),
@@ -21,6 +21,14 @@ GOOD = {
     "tcp:[fe80::1]:9100": TcpAddress(host="fe80::1", port=9100),
     "usb:04b8:0e15": UsbAddress(vid=0x04B8, pid=0x0E15),
     "usb:04B8:0E15:TC3Y:1": UsbAddress(vid=0x04B8, pid=0x0E15, serial="TC3Y:1"),
+    "usb:1504:0006?port=1-1.4": UsbAddress(vid=0x1504, pid=0x0006, port="1-1.4"),
+    "usb:04b8:0202:X?backend=unix:/x/y&port=3-2": UsbAddress(
+        vid=0x04B8, pid=0x0202, serial="X", port="3-2", backend="unix:/x/y"
+    ),
+    "hid:0801:0011": HidAddress(vid=0x0801, pid=0x0011),
+    "hid:0801:0011:B1?port=1-2": HidAddress(vid=0x0801, pid=0x0011, serial="B1", port="1-2"),
+    "pcsc:Gemalto PC Twin Reader (1A2B) 00 00": PcscAddress(reader="Gemalto PC Twin Reader (1A2B) 00 00"),
+    "pcsc:ACS ACR39U ICC Reader": PcscAddress(reader="ACS ACR39U ICC Reader"),
 }
 
 BAD = {
@@ -46,9 +54,14 @@ BAD = {
     "usb:04b8": "needs two ids of four hexadecimal digits",
     "usb:4b8:0202": "needs two ids",
     "usb:04b8:0202:": "needs two ids",
-    "usb:04b8:0202?backend=unix:/x": "has no parameters",
-    "hid:0801:0001": "not supported by this version",
-    "pcsc:Reader": "not supported by this version",
+    "usb:04b8:0202?port=4": "port must be a place on the bus, such as 1-1.4; got '4'",
+    "usb:04b8:0202?port=1-1.": "port must be",
+    "usb:04b8:0202?backend=unix": "backend must be NAME:ARGUMENT",
+    "usb:04b8:0202?hold=1": "has no parameter 'hold'; it has port, backend",
+    "hid:0801": "hid: needs two ids",
+    "pcsc:": "needs the reader's name",
+    "pcsc:a\nb": "needs the reader's name",
+    "pcsc:" + 128 * "x": "needs the reader's name",
     "carrier:pigeon": "is no link scheme",
 }
 
@@ -65,3 +78,13 @@ def test_refuses_in_one_line(text: str) -> None:
         parse(text)
     assert BAD[text] in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+def test_what_is_meant_is_found_by_ids_then_serial_then_place() -> None:
+    any_one = UsbAddress(vid=1, pid=2)
+    assert any_one.fits(1, 2, "S", "1-1")
+    assert not any_one.fits(1, 3, "S", "1-1")
+    mine = UsbAddress(vid=1, pid=2, serial="S", port="1-1")
+    assert mine.fits(1, 2, "S", "1-1")
+    assert not mine.fits(1, 2, None, "1-1")
+    assert not mine.fits(1, 2, "S", "1-2")

@@ -1,0 +1,51 @@
+"""What a `drivers.link.child.Child` runs: `child_main.py MODULE SYS_PATH...`.
+
+MODULE has `answer(request) -> dict`, and `IDLE_S`: after so long without a request the process ends, to
+give its memory back; None: never. Only what MODULE needs is imported.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import importlib
+import json
+import os
+import select
+import signal
+import socket
+import sys
+
+CHANNEL, LIFELINE = 3, 4
+MESSAGE_MOST = 65536
+_F_SETSIG = 10  # fcntl(2); the module has no name for it
+
+
+def main() -> None:
+    """Answer one request after the other until the parent hangs up."""
+    module, *sys.path[:] = sys.argv[1:]
+    die_with_the_parent(LIFELINE)
+    served = importlib.import_module(module)
+    channel = socket.socket(fileno=CHANNEL)
+    poller = select.poll()
+    poller.register(channel, select.POLLIN)
+    channel.send(b'{"ready": true}')
+    while poller.poll(None if served.IDLE_S is None else 1000 * served.IDLE_S):
+        data = channel.recv(MESSAGE_MOST)
+        if not data:
+            return
+        request = json.loads(data)
+        channel.send(json.dumps({**served.answer(request), "id": request["id"]}).encode())
+
+
+def die_with_the_parent(lifeline: int) -> None:
+    """The kernel kills us when the pipe's other end closes, even within a call (fcntl(2), O_ASYNC)."""
+    fcntl.fcntl(lifeline, fcntl.F_SETOWN, os.getpid())
+    fcntl.fcntl(lifeline, _F_SETSIG, signal.SIGKILL)
+    fcntl.fcntl(lifeline, fcntl.F_SETFL, fcntl.fcntl(lifeline, fcntl.F_GETFL) | os.O_ASYNC)
+
+
+if __name__ == "__main__":
+    try:
+        main()
+    except OSError:  # the parent is gone
+        sys.exit(0)

@@ -1,0 +1,193 @@
+"""Takes one interface of a USB device, and gives it back as it was.
+
+Nothing is reset or configured here: a device that has no configuration yet gets one in a child process, since
+that call may never return.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from drivers.api import Deadline, Json
+from drivers.errors import Absent, HeldByOther, LinkError, LinkLost, LinkUnusable, NoPermission, Stuck
+from drivers.link import usb_held
+from drivers.link.address import UsbAddress
+from drivers.link.child import Child
+from drivers.link.passive import ROOT
+from drivers.link.usb_backend import GONE, TROUBLE, UDEV_HINT, Backend, number, said
+from drivers.link.usb_bus import Bus, Found, just_arrived
+from drivers.link.usb_pipes import Pipes, choose, configurations
+
+CHILD = Child("drivers.link.usb_child")
+"""Makes the calls that may hang, for every USB device."""
+
+PRINTER = 0x07
+STUCK_S = 30.0  #: a device that hung is left alone for so long, unless it is plugged in anew
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """An interface that is ours."""
+
+    found: Found
+    handle: Any
+    pipes: Pipes
+    detached: bool
+
+    @property
+    def backend(self) -> Backend:
+        return self.found.backend
+
+    def give_back(self) -> None:
+        """Whatever state the device is in; raises nothing."""
+        number_ = self.pipes.interface
+        with contextlib.suppress(*TROUBLE):
+            self.backend.release_interface(self.handle, number_)
+        if self.detached:
+            with contextlib.suppress(*TROUBLE):
+                self.backend.attach_kernel_driver(self.handle, number_)
+        with contextlib.suppress(*TROUBLE):
+            self.backend.close_device(self.handle)
+
+
+class Taker:
+    """Takes the interface of one address, again and again."""
+
+    def __init__(self, at: UsbAddress, usb_class: int | None, bus: Bus, *, root: Path = ROOT) -> None:
+        self._at = at
+        self._class = usb_class
+        self._bus = bus
+        self._root = root
+        self._who = usb_held.Who(root)
+        self._stuck: tuple[tuple[int, int], float, str] | None = None
+
+    def take(self, deadline: Deadline) -> Taken:
+        """Raises LinkError."""
+        CHILD.tidy()
+        found = self._bus.find(self._at, deadline)
+        handle = self._opened(found)
+        try:
+            active = found.backend.get_configuration(handle)
+            if not active:
+                found.backend.close_device(handle)
+                self._configure(found, deadline)
+                handle = self._opened(found)
+                active = found.backend.get_configuration(handle)
+            pipes = choose(found.backend, found.dev, found.descriptor, active, self._class)
+            if pipes is None:
+                wanted = "with bulk pipes" if self._class is None else f"of class {self._class:#04x}"
+                raise LinkUnusable(
+                    f"{self._at}: it has no interface {wanted}",
+                    hint="check the ids and the driver configured",
+                )
+            return self._claim(found, handle, pipes, deadline)
+        except LinkError:
+            _close(found.backend, handle)
+            raise
+        except TROUBLE as error:
+            _close(found.backend, handle)
+            raise self._error(found, error) from error
+
+    def reset(self, deadline: Deadline) -> None:
+        """Reset the device; nobody may have taken it. Raises LinkError, Stuck where that never ends."""
+        found = self._bus.find(self._at, deadline)
+        self._ask(found, {"do": "reset"}, deadline)
+
+    # -- parts -------------------------------------------------------------------------------------
+
+    def _opened(self, found: Found) -> Any:
+        try:
+            return found.backend.open_device(found.dev)
+        except TROUBLE as error:
+            raise self._error(found, error) from error
+
+    def _claim(self, found: Found, handle: Any, pipes: Pipes, deadline: Deadline) -> Taken:
+        now_s = deadline.clock.monotonic_s()
+        detach = self._must_detach(found, handle, pipes, now_s)
+        if detach:
+            found.backend.detach_kernel_driver(handle, pipes.interface)
+        taken = Taken(found, handle, pipes, detach)
+        try:
+            found.backend.claim_interface(handle, pipes.interface)
+            if pipes.alternate:
+                found.backend.set_interface_altsetting(handle, pipes.interface, pipes.alternate)
+        except TROUBLE as error:
+            if detach:
+                with contextlib.suppress(*TROUBLE):
+                    found.backend.attach_kernel_driver(handle, pipes.interface)
+            if number(error) == errno.EBUSY:
+                raise usb_held.claimed(str(self._at), found.node, self._who, now_s) from error
+            raise
+        return taken
+
+    def _must_detach(self, found: Found, handle: Any, pipes: Pipes, now_s: float) -> bool:
+        """Only usblp is ever detached, and only while nobody has its node open; raises LinkError else."""
+        if found.home is None:
+            try:
+                active = found.backend.is_kernel_driver_active(handle, pipes.interface)
+            except NotImplementedError:
+                return False
+            if active and pipes.device_class != PRINTER:
+                raise usb_held.why_kept(str(self._at), "for that interface")
+            return active
+        folder = found.interface_folder(pipes.interface, pipes.configuration)
+        driver = usb_held.kernel_driver(folder)
+        if driver in (None, "usbfs"):
+            return False  # free, or a program's: claiming tells
+        if driver != "usblp":
+            raise usb_held.why_kept(str(self._at), driver)
+        node = usb_held.printer_node(folder)
+        busy = usb_held.printing(str(self._at), node, self._who, now_s, self._root) if node else None
+        if busy is not None:
+            raise busy
+        return True
+
+    def _configure(self, found: Found, deadline: Deadline) -> None:
+        first = next((c for _, c in configurations(found.backend, found.dev, found.descriptor)), None)
+        if first is None:
+            raise LinkUnusable(f"{self._at}: it offers no configuration")
+        self._ask(found, {"do": "configure", "value": int(first.bConfigurationValue)}, deadline)
+
+    def _ask(self, found: Found, request: dict[str, Json], deadline: Deadline) -> None:
+        now_s = deadline.clock.monotonic_s()
+        if self._stuck and self._stuck[0] == found.mark and now_s < self._stuck[1]:
+            raise Stuck(self._stuck[2])
+        at = self._at
+        device: dict[str, Json] = {
+            "vid": at.vid,
+            "pid": at.pid,
+            "serial": at.serial,
+            "port": at.port,
+            "backend": at.backend,
+        }
+        try:
+            answer = CHILD.ask({**request, **device}, deadline)
+        except Stuck:
+            text = f"{at}: it hangs ({request['do']} did not come back)"
+            self._stuck = (found.mark, deadline.clock.monotonic_s() + STUCK_S, text)
+            raise Stuck(text) from None
+        wrong = answer.get("error")
+        if wrong is not None:
+            raise self._error(found, OSError(wrong, answer.get("text")))
+
+    def _error(self, found: Found, error: Exception) -> LinkError:
+        code, what = number(error), f"{self._at}: {said(error)}"
+        if code in GONE:
+            return Absent(what)
+        if code in (errno.EACCES, errno.EPERM):
+            if just_arrived(found, self._root):
+                return Absent(f"{self._at}: just plugged in", hint="it is tried again by itself")
+            where = f"{self._at}: {found.node}" if found.node else str(self._at)
+            return NoPermission(f"{where}: {said(error)}", hint=UDEV_HINT)
+        if code == errno.EBUSY:
+            return HeldByOther(what)
+        return LinkLost(what)
+
+
+def _close(backend: Backend, handle: Any) -> None:
+    with contextlib.suppress(*TROUBLE):
+        backend.close_device(handle)
