@@ -13,7 +13,7 @@ from agent.config import Config
 from agent.control import Answer, Hear
 from agent.messages import SelftestEvent, SelftestResult, SelftestStep, plain
 from agent.watch.worker import Worker
-from drivers.api import Clock, Deadline, Driver, Level, Occasion, Step
+from drivers.api import Clock, Deadline, Driver, HearsTechnician, Level, Occasion, Step
 from drivers.errors import TillwatchError
 
 LIMIT_S = 30.0
@@ -97,6 +97,7 @@ class SelftestDesk:
                         steps.append(answered(line, None))
                         raise NobodyAnswers(f"{device}: nobody answered the question; the test ends there")
                     line = answered(line, said.get("verdict"))
+                    self._workers[device].submit(telling(line), limit_s=LIMIT_S)
                 steps.append(line)
                 yield {"device": device, "step": plain(line)}
         except GeneratorExit:
@@ -107,6 +108,16 @@ class SelftestDesk:
             verdict = result_of(steps)
             self._record(SelftestEvent(device=device, level=level, result=verdict, steps=steps, by=who))
         yield {"device": device, "result": verdict}
+
+
+def telling(step: SelftestStep) -> Callable[[Driver], None]:
+    """Tells a driver that wants to know it what was answered."""
+
+    def job(driver: Driver) -> None:
+        if isinstance(driver, HearsTechnician):
+            driver.answered(step.name, step.verdict)
+
+    return job
 
 
 def published(step: Step) -> SelftestStep:

@@ -13,7 +13,7 @@ import enum
 import time
 from collections.abc import Callable, Iterator, Mapping, MutableMapping
 from dataclasses import dataclass, field
-from typing import Literal, Protocol, TypeAlias
+from typing import Literal, Protocol, TypeAlias, runtime_checkable
 
 Json: TypeAlias = "bool | int | float | str | list[Json] | dict[str, Json] | None"
 Memory: TypeAlias = MutableMapping[str, Json]
@@ -174,6 +174,15 @@ class Driver(Protocol):
         ...
 
     def close(self) -> None: ...
+
+
+@runtime_checkable
+class HearsTechnician(Protocol):
+    """A driver that wants to know what was answered to a `Step.question` of its own, in its own thread."""
+
+    def answered(self, step: str, verdict: Verdict) -> None:
+        """`step` is the Step's name. Raises nothing for device or link trouble."""
+        ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

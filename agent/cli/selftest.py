@@ -18,7 +18,7 @@ from agent.cli.local import NoDaemon, lines_from_daemon
 from agent.cli.service import config_option, load_or_exit
 from agent.config import Config
 from agent.messages import SelftestResult, SelftestStep, rfc3339
-from agent.selftest import LIMIT_S, WAIT_S, answered, published, result_of
+from agent.selftest import LIMIT_S, WAIT_S, answered, published, result_of, telling
 from drivers.api import Deadline, Level, Occasion, SystemClock
 
 MARKS = {"passed": ("✓", "green"), "failed": ("✗", "red"), "untested": ("?", "yellow")}
@@ -139,7 +139,10 @@ def _steps_alone(config: Config, devices: list[str], level: Level, asking: Askin
         try:
             for step in driver.selftest(level, occasion, Deadline.after(clock, LIMIT_S)):
                 line = published(step)
-                yield device.id, answered(line, asking(step.question)) if step.question else line
+                if step.question:
+                    line = answered(line, asking(step.question))
+                    telling(line)(driver)
+                yield device.id, line
         finally:
             driver.close()
 

@@ -1,7 +1,7 @@
 """What a display is to show, and when it may be written to: never during a sale.
 
 One `Panel` writes all that the agent ever shows: the configured text while nobody else writes, and a
-pattern in a self-test. Whoever has asked for the test puts an end to it, or a minute does.
+pattern in a self-test. The technician's answer puts an end to that, or a sale, or five minutes.
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ OPTIONS: dict[str, type | tuple[str, ...]] = {TEXT: str}
 
 WRITE_S = 2.0  #: forty characters at 9600 baud take 50 ms
 DIM_S = 0.4  #: each step of the brightness is shown so long
-PATTERN_S = 60.0  #: a pattern stays so long for a technician who does not answer
-LOOKED_S = 0.5  #: whoever came back later has looked
+PATTERN_S = 300.0  #: a pattern stays so long for a technician who does not answer
 SLICE_S = 0.02
 
+LOOKS = "looks"  #: the step that the technician decides
 QUESTION = "Do both lines show every character, the first `{}`, the second `{}`?"
 SALE = "a sale is in progress; nothing is shown on the customer's display then"
 
@@ -55,6 +55,7 @@ class Panel:
         self._clock = setup.clock
         self._language = language
         self._text = _configured(setup, language.size)
+        self._pattern = fitted("\n".join(PATTERN), language.size)
         self._due = False
         self._sold = False
         self._pattern_ends_s: float | None = None
@@ -89,6 +90,10 @@ class Panel:
         elif self._due:
             self._show(self._text, deadline)
 
+    def shows_pattern(self) -> bool:
+        """As far as it was told, and nobody has written since."""
+        return self.told == self._pattern and self.free()
+
     def put_back(self, deadline: Deadline) -> bool:
         """The text in place of the pattern, or nothing where none is configured. True: it left in time."""
         self._pattern_ends_s = None
@@ -103,26 +108,22 @@ class Panel:
         if not self.free():
             yield Step("show", "untested", SALE)
             return
-        pattern = fitted("\n".join(PATTERN), self._language.size)
         self._pattern_ends_s = self._clock.monotonic_s() + PATTERN_S
         try:
-            yield self._left("show", self._show(pattern, deadline))
+            yield self._left("show", self._show(self._pattern, deadline))
             if check is not None:
                 yield from check(deadline)
-            yield from self._brightness(pattern, deadline)
-            if level == "interactive" and self.told is not None:
-                asked_s = self._clock.monotonic_s()
-                yield Step(
-                    "looks", "untested", "for the technician to say", question=QUESTION.format(*pattern[:2])
-                )
-                if self._clock.monotonic_s() - asked_s < LOOKED_S:
-                    return  # the answer comes later; `keep` puts the text back
+            yield from self._brightness(deadline)
+            if level == "interactive" and self.shows_pattern():
+                question = QUESTION.format(*self._pattern)
+                yield Step(LOOKS, "untested", "for the technician to say", question=question)
+                return  # the answer comes later, or never; it is put back then
         except GeneratorExit:
-            return  # whoever asked went away, and `keep` puts the text back
-        if self._pattern_ends_s is not None:
+            return  # whoever asked went away; it is put back when its time is over
+        if self.free():
             yield self._left("restore", self.put_back(deadline))
 
-    def _brightness(self, pattern: tuple[str, ...], deadline: Deadline) -> Iterator[Step]:
+    def _brightness(self, deadline: Deadline) -> Iterator[Step]:
         if not self._language.brightness:
             return
         left = True
@@ -131,7 +132,7 @@ class Panel:
                 yield Step("brightness", "untested", SALE)
                 return
             # Where lines are held in a mode of their own, a command must clear them first.
-            left = self._send(step, deadline) and self._show(pattern, deadline) and left
+            left = self._send(step, deadline) and self._show(self._pattern, deadline) and left
             self._link.read(deadline.within(DIM_S))
         yield self._left("brightness", left)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from drivers.api import Deadline, Driver, DriverSpec, Level, Occasion, Setup, Step, VerifiedBy
-from drivers.asked import AskedDriver
+from drivers.display.driver import WRONG_TEXT, DisplayDriver
 from drivers.display.panel import OPTIONS, Language, Panel
 from drivers.silence import Outcome
 
@@ -13,21 +13,21 @@ from drivers.silence import Outcome
 class WriteOnly:
     """`drivers.asked.Dialogue` with a display that has no answers."""
 
-    kinds: tuple[str, ...] = ()
+    kinds: tuple[str, ...] = (WRONG_TEXT,)
     identifies = False
     verified_by: VerifiedBy = "transport"
     by_notice = False
 
     def __init__(self, setup: Setup, language: Language) -> None:
-        self._panel = Panel(setup, language)
+        self.panel = Panel(setup, language)
 
     def opened(self) -> None:
-        self._panel.opened()
+        self.panel.opened()
 
     def ask(self, deadline: Deadline) -> Outcome:
         """Nothing is asked; the text is written where it is due and no sale is in progress."""
-        if self._panel.free():
-            self._panel.keep(deadline)
+        if self.panel.free():
+            self.panel.keep(deadline)
         return Outcome.OPEN
 
     def heard(self, data: bytes) -> bool:  # noqa: ARG002 - whatever it is, nothing is known by it
@@ -36,13 +36,13 @@ class WriteOnly:
     def test(self, level: Level, occasion: Occasion, deadline: Deadline) -> Iterator[Step]:  # noqa: ARG002 - the customer reads it, so it names no terminal
         if level == "internal":
             yield Step("show", "untested", "it cannot answer; ask for --level interactive")
-        yield from self._panel.test(level, deadline)
+        yield from self.panel.test(level, deadline)
 
 
 def spec(name: str, language: Language) -> DriverSpec:
     """The driver of one family of such displays."""
 
     def make(setup: Setup) -> Driver:
-        return AskedDriver(setup, WriteOnly(setup, language))
+        return DisplayDriver(setup, WriteOnly(setup, language))
 
     return DriverSpec(name=name, categories=("LineDisplay",), links=("serial",), options=OPTIONS, make=make)

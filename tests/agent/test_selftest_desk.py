@@ -50,6 +50,18 @@ class TwoSteps:
     def close(self) -> None: ...
 
 
+class Listening(TwoSteps):
+    """Wants to know what the technician says."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.asks = True
+        self.heard: list[tuple[str, Verdict]] = []
+
+    def answered(self, step: str, verdict: Verdict) -> None:
+        self.heard.append((step, verdict))
+
+
 class Prompt(Worker):
     """Does a job at once, in the asker's thread; `busy` keeps it waiting instead."""
 
@@ -170,3 +182,10 @@ def test_the_technicians_word_is_in_the_record(desk: Desk, said: dict[str, objec
     (event,) = desk.recorded
     assert event.result == result
     assert (event.steps[-1].question is None) is (result != "untested")
+
+
+@pytest.mark.parametrize("verdict", ["passed", "failed", "untested"])
+def test_a_driver_that_wants_to_know_is_told_what_was_said(desk: Desk, verdict: Verdict) -> None:
+    driver = desk.driver = Listening()
+    list(desk.desk.answer({"level": "interactive"}, "ann", lambda _within_s: {"verdict": verdict}))
+    assert driver.heard == [("third", verdict)]

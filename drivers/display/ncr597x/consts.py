@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 ESC = 0x1B
 ERASE = 0x02  #: ESC 02: a space in each position, the cursor to the first
+DISPLAY_ON = 0x05  #: ESC 05: after power-up nothing is to be seen until then
 CURSOR = 0x13  #: ESC 13 n: the cursor to position n
 LINES = (0x00, 0x14)  #: where the first two lines begin
 BRIGHTNESS = 0x17  #: ESC 17 n

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from drivers.api import Deadline, Driver, DriverSpec, Json, Level, Occasion, Setup, Step, VerifiedBy
-from drivers.asked import AskedDriver, Reading
+from drivers.asked import Reading
 from drivers.belief import Belief
 from drivers.display.asking import Asker
+from drivers.display.driver import WRONG_TEXT, DisplayDriver
 from drivers.display.ncr597x.comparison import Comparison, difference
 from drivers.display.ncr597x.consts import MODELS, READS_BACK, SCREEN_CHARACTERS
 from drivers.display.ncr597x.identity import identity
@@ -17,6 +18,7 @@ from drivers.display.ncr597x.wire import (
     ASK_TEXT,
     BRIGHTNESSES,
     CLEAR,
+    ON,
     Event,
     IdByte,
     Parser,
@@ -28,20 +30,20 @@ from drivers.display.who import Who
 from drivers.identity import printable
 from drivers.silence import Outcome
 
-LANGUAGE = Language(show=show, clear=CLEAR, brightness=BRIGHTNESSES)
+LANGUAGE = Language(show=lambda lines: show(lines) + ON, clear=CLEAR, brightness=BRIGHTNESSES)
 LOOKS = 4  #: reads of the screen in a self-test, of which two must agree
 
 
 class Ncr:
     """`drivers.asked.Dialogue` with a 597x or 7454."""
 
-    kinds: tuple[str, ...] = ("wrong_text",)
+    kinds: tuple[str, ...] = (WRONG_TEXT,)
     identifies = True
     verified_by: VerifiedBy = "readback"
     by_notice = False
 
     def __init__(self, setup: Setup) -> None:
-        self._panel = Panel(setup, LANGUAGE)
+        self.panel = Panel(setup, LANGUAGE)
         self._asker: Asker[Event] = Asker(setup, Parser())
         self._id: Belief[int] = Belief()
         self._who: Who[str] = Who(("text",))
@@ -49,13 +51,13 @@ class Ncr:
         self._was_silent = False
 
     def opened(self) -> None:
-        self._panel.opened()
+        self.panel.opened()
         self._asker.opened()
         self._who.doubt()
         self._comparison.forget()
 
     def ask(self, deadline: Deadline) -> Reading | Outcome | None:
-        if not self._panel.free():
+        if not self.panel.free():
             return None
         said = self._asker.ask(ASK_ID, _id, deadline, alone=True)
         if isinstance(said, Outcome):
@@ -64,15 +66,15 @@ class Ncr:
             return said
         if self._was_silent:  # it may have been switched off, or be another one
             self._was_silent = False
-            self._panel.again()
-        self._panel.keep(deadline)
+            self.panel.again()
+        self.panel.keep(deadline)
         if self._id.hear(said):
             self._who.doubt()
         if self._id.reading is not None and not self._who.settled and self._asker.prompt:
             self._who.inquire(lambda _what: self._seldom(deadline))
         self._compare(deadline)
         return Reading(
-            conditions={"wrong_text": self._comparison.wrong},
+            conditions={WRONG_TEXT: self._comparison.wrong},
             identity=self._identity(),
             evidence=self._comparison.evidence,
         )
@@ -82,7 +84,7 @@ class Ncr:
         return False
 
     def test(self, level: Level, occasion: Occasion, deadline: Deadline) -> Iterator[Step]:  # noqa: ARG002 - the customer reads it, so it names no terminal
-        yield from self._panel.test(level, deadline, self._check if self._reads_back else None)
+        yield from self.panel.test(level, deadline, self._check if self._reads_back else None)
 
     @property
     def _reads_back(self) -> bool:
@@ -107,17 +109,17 @@ class Ncr:
             return
         shown = self._screen(told, deadline) if self._asker.prompt else None
         if shown is not None and self._comparison.saw(told, shown):
-            self._panel.again()
+            self.panel.again()
 
     def _told(self) -> bytes | None:
-        lines = self._panel.told
+        lines = self.panel.told
         return None if lines is None else "".join(lines).encode("ascii").ljust(SCREEN_CHARACTERS)
 
     def _screen(self, told: bytes, deadline: Deadline, looks: int = 2) -> bytes | None:
         """What it shows, if that is as told, or read twice alike; None if that cannot be said."""
         before = None
         for _ in range(looks):
-            if not self._panel.free():
+            if not self.panel.free():
                 return None
             shown = self._asker.ask(ASK_SCREEN, _screen, deadline, tries=1)
             if not isinstance(shown, bytes):
@@ -163,7 +165,7 @@ def _screen(event: Event) -> bytes | None:
 
 
 def make(setup: Setup) -> Driver:
-    return AskedDriver(setup, Ncr(setup))
+    return DisplayDriver(setup, Ncr(setup))
 
 
 SPEC = DriverSpec(name="ncr597x", categories=("LineDisplay",), links=("serial",), options=OPTIONS, make=make)

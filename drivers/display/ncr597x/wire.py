@@ -12,6 +12,7 @@ from typing import TypeAlias
 from drivers.display.ncr597x.consts import (
     BRIGHTNESS,
     CURSOR,
+    DISPLAY_ON,
     ERASE,
     ESC,
     ID_BYTE,
@@ -79,6 +80,8 @@ ASK_SCREEN = bytes((ESC, SCREEN))
 """Answers with a Text of eighty characters: what is displayed now."""
 
 CLEAR = bytes((ESC, ERASE))
+ON = bytes((ESC, DISPLAY_ON))
+"""What is on the display can be seen; after power-up it cannot."""
 
 
 def show(lines: tuple[str, ...]) -> bytes:
