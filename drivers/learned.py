@@ -6,6 +6,8 @@ a device may be replaced or updated.
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from drivers.api import Clock, Memory
 
 TRIES = 3
@@ -18,9 +20,13 @@ _REFUSED = "refused_wall_s."
 
 
 class Learned:
-    """One device's answers; `name` is any stable word for a question."""
+    """One device's answers; `name` is any stable word for a question.
 
-    def __init__(self, memory: Memory, clock: Clock) -> None:
+    `never`: questions that it is known not to answer.
+    """
+
+    def __init__(self, memory: Memory, clock: Clock, *, never: Collection[str] = ()) -> None:
+        self._never = frozenset(never)
         self._memory = memory
         self._clock = clock
         self._unanswered: dict[str, int] = {}
@@ -30,6 +36,8 @@ class Learned:
 
     def refused(self, name: str) -> bool:
         """Known to be unsupported, and not due to be asked again."""
+        if name in self._never:
+            return True
         if self._memory.get(_CAN + name) is not False:
             return False
         since = self._memory.get(_REFUSED + name)

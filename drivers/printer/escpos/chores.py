@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections import deque
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from drivers.learned import Learned
@@ -50,6 +50,7 @@ class Inventory:
     learned: Learned
     identity_wanted: bool
     counters_wanted: bool
+    infos: Collection[Info] = tuple(Info)  #: of which it is known to tell
     identity: dict[str, str] = field(default_factory=dict)
     statistics: dict[str, float] = field(default_factory=dict)
     _waiting: deque[Chore] = field(default_factory=deque)
@@ -85,7 +86,8 @@ class Inventory:
         if self.identity_wanted and now_s >= self._identity_due_s:
             self._identity_due_s = now_s + IDENTITY_EACH_S
             self._round = {}
-            self._want(Chore(f"info_{info.value}", ask_info(info), info) for info in IDENTITY)
+            asked = (info for info in IDENTITY if info in self.infos)
+            self._want(Chore(f"info_{info.value}", ask_info(info), info) for info in asked)
         if self.counters_wanted and now_s >= self._counters_due_s:
             self._counters_due_s = now_s + COUNTERS_EACH_S
             self._want(Chore(f"counter_{c.value}", ask_counter(c), c) for c in STATISTICS)

@@ -12,7 +12,7 @@ from drivers.api import Deadline, Setup
 from drivers.learned import Learned
 from drivers.printer.escpos import status
 from drivers.printer.escpos.belief import ASKED, NEEDED, PUSHED, Belief
-from drivers.printer.escpos.consts import BLOCK_PROCESS, AsbItem, Query
+from drivers.printer.escpos.consts import BLOCK_PROCESS, AsbItem, ErrorCause, Query
 from drivers.printer.escpos.round import FIRST, Round, name
 from drivers.printer.escpos.wire import Asb, Block, Demultiplexer, Event, Noise, StatusByte, arm_asb
 from drivers.silence import Outcome
@@ -35,6 +35,7 @@ class Conversation:
         learned: Learned,
         *,
         asb: bool,
+        errors: ErrorCause | None = None,
         on_process: Callable[[bytes], None],
         on_job: Callable[[], None],
     ) -> None:
@@ -42,6 +43,7 @@ class Conversation:
         self._clock = setup.clock
         self._reply_s = setup.reply_s
         self._learned = learned
+        self._errors = errors
         self._asb_allowed = asb and setup.link.held
         self._on_process = on_process
         self._on_job = on_job
@@ -206,7 +208,7 @@ class Conversation:
         self.raw["dle_eot"] = " ".join(
             f"{query.value}:{value:02x}" for query, value in sorted(answers.items())
         )
-        self._weigh(status.from_answers(answers), ASKED)
+        self._weigh(status.from_answers(answers, self._errors), ASKED)
 
     def _weigh(self, reading: status.Reading, weight: int) -> None:
         if self.noise:  # among garbage a valid answer may be chance; the next poll looks again

@@ -17,9 +17,12 @@ from drivers.learned import Learned
 from drivers.picture import Picture
 from drivers.printer.escpos import status
 from drivers.printer.escpos.chores import Completion, Inventory
+from drivers.printer.escpos.consts import Query
 from drivers.printer.escpos.conversation import Conversation
 from drivers.printer.escpos.profiles import PROFILES
+from drivers.printer.escpos.round import name
 from drivers.printer.escpos.selftest import Selftest
+from drivers.printer.escpos.usb_side import UsbSide
 from drivers.silence import Outcome, kinds
 from drivers.way import Way
 
@@ -34,10 +37,14 @@ class EscposDriver:
         self._link = setup.link
         self._clock = setup.clock
         self._profile = PROFILES[setup.profile]
-        learned = Learned(setup.memory, setup.clock)
+        unanswered = [name(query) for query in Query if query not in self._profile.queries]
+        learned = Learned(setup.memory, setup.clock, never=unanswered)
         self._way = Way(setup, self._opened)
         self._judge = self._way.judge
-        self._inventory = Inventory(learned, self._profile.identity, self._profile.counters)
+        self._inventory = Inventory(
+            learned, bool(self._profile.info), self._profile.counters, self._profile.info
+        )
+        self._usb = UsbSide(setup)
         self._completion = Completion(learned, self._profile.completion)
         self._exchange = Exchange(setup.memory, setup.clock)
         self._identity: dict[str, str] = {}
@@ -46,14 +53,16 @@ class EscposDriver:
             setup,
             learned,
             asb=self._profile.asb,
+            errors=self._profile.errors,
             on_process=self._completion.answered,
             on_job=lambda: self._completion.overtaken(setup.clock.monotonic_s()),
         )
         level = setup.options.get("drawer_open_level")
+        self._rated = self._profile.rated.facts() if self._profile.rated else {}
         self._drawer_open_level = level if isinstance(level, str) else None
         self._kinds = (
             *kinds(setup.link.scheme, shared=setup.shared),
-            *(("identity_changed",) if self._profile.identity else ()),
+            *(("identity_changed",) if self._profile.info or self._usb.there else ()),
             *(("stalled",) if self._profile.completion else ()),
             *status.CONDITIONS,
         )
@@ -116,6 +125,7 @@ class EscposDriver:
         if again:
             self._inventory.doubt_identity()
         self._talk.fresh()
+        self._usb.opened()
         if self._link.held:
             self._completion.forget()
 
@@ -167,6 +177,7 @@ class EscposDriver:
                 if body is None or not self._inventory.answered(chore, body):
                     self._inventory.unanswered(chore)
                     break
+            self._usb.look(deadline)
             self._compare()
             if self._link.held and (probe := self._completion.due(now_s)) is not None:
                 self._talk.send(probe, deadline)
@@ -175,7 +186,7 @@ class EscposDriver:
 
     def _compare(self) -> None:
         """Is it still the same printer? Another one's counters count from what they show now."""
-        identity = self._inventory.take_round()
+        identity = self._inventory.take_round() if self._profile.info else self._usb.identity or None
         if identity is not None:
             seen = self._exchange.seen(identity)
             if seen is Seen.DOUBTFUL:
@@ -185,7 +196,7 @@ class EscposDriver:
                 self._way.log.warning("another printer answers here; tell support if that was on purpose")
                 self._inventory.exchanged()
                 self._identity = {}
-            self._identity |= identity
+            self._identity |= {**self._usb.identity, **identity}
         if self._inventory.settled:
             self._counted = self._exchange.counted(self._inventory.statistics)
 
@@ -219,7 +230,7 @@ class EscposDriver:
     def _facts(self) -> dict[str, Json]:
         reading = self._talk.belief.reading
         facts = status.facts(reading, self._drawer_open_level) if reading is not None else {}
-        return facts | self._way.facts() | self._counted
+        return {**facts, **self._rated, **self._usb.facts(), **self._way.facts(), **self._counted}
 
     def _news(self) -> bool:
         return self._picture.is_news(self._judge.power, self._values(), self._facts())

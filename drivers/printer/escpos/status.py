@@ -72,11 +72,17 @@ class Reading:
         )
 
 
-def from_answers(answers: Mapping[Query, int]) -> Reading:
-    """From the answers to DLE EOT; a question without one leaves its part unknown."""
+def from_answers(answers: Mapping[Query, int], errors: ErrorCause | None = None) -> Reading:
+    """From the answers to DLE EOT; a question without one leaves its part unknown.
+
+    So do bits of DLE EOT 3 that are not among `errors`: they mean something else on this model.
+    """
 
     def bit(query: Query, mask: int) -> bool | None:
         return None if query not in answers else bool(answers[query] & mask)
+
+    def error(cause: ErrorCause) -> bool | None:
+        return None if errors is not None and cause not in errors else bit(Query.ERROR_CAUSE, cause)
 
     paper_end = bit(Query.ROLL_PAPER, RollPaper.END)
     if paper_end is None:
@@ -87,10 +93,10 @@ def from_answers(answers: Mapping[Query, int]) -> Reading:
         cover_open=bit(Query.OFFLINE_CAUSE, OfflineCause.COVER_OPEN),
         paper_end=paper_end,
         paper_near_end=bit(Query.ROLL_PAPER, RollPaper.NEAR_END),
-        cutter=bit(Query.ERROR_CAUSE, ErrorCause.CUTTER),
-        recoverable=bit(Query.ERROR_CAUSE, ErrorCause.RECOVERABLE),
-        unrecoverable=bit(Query.ERROR_CAUSE, ErrorCause.UNRECOVERABLE),
-        auto_recoverable=bit(Query.ERROR_CAUSE, ErrorCause.AUTO_RECOVERABLE),
+        cutter=error(ErrorCause.CUTTER),
+        recoverable=error(ErrorCause.RECOVERABLE),
+        unrecoverable=error(ErrorCause.UNRECOVERABLE),
+        auto_recoverable=error(ErrorCause.AUTO_RECOVERABLE),
     )
 
 
