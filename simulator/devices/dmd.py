@@ -9,6 +9,7 @@ that knows no question. Its product id on USB and its buffer's size are the simu
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping
 
 from simulator.devices.cd5220 import font_length
@@ -42,9 +43,16 @@ _IDS: Mapping[int, bytes] = {36: b"163", 49: b"\x01", 50: b"\x40", 66: b"EPSON",
 _ID_KNOBS: Mapping[int, str] = {65: "firmware", 67: "model", 68: "serial"}
 
 
+_BLOCK_BYTES_MOST = {ord("A"): 64, ord("B"): 2, ord("E"): 64}
+_OTHER_BLOCK_BYTES_MOST = 8
+
+
 def _block_length(given: bytes) -> int:
-    """US ( X pL pH, then as many as these say."""
-    return 3 if len(given) < 3 else 3 + int.from_bytes(given[1:3], "little")
+    """US ( X pL pH, then as many as these say; with a number that X does not have, the command ends there."""
+    if len(given) < 3:
+        return 3
+    length = int.from_bytes(given[1:3], "little")
+    return 3 + length if length <= _BLOCK_BYTES_MOST.get(given[0], _OTHER_BLOCK_BYTES_MOST) else 3
 
 
 def _window_length(given: bytes) -> int:
@@ -94,20 +102,23 @@ COMMANDS = (
 )
 
 
+SHAPE = Shape(
+    vid=0x04B8,
+    pid=0x0E70,
+    manufacturer="EPSON",
+    product="DM-D70",
+    interface=Interface(device_class=0xFF, endpoints=(Endpoint(0x01, "bulk"), Endpoint(0x82, "bulk"))),
+)
+
+
 class DmdDisplay(Pole):
     """`simulator.devices.usb.UsbDevice` for model `dmd`."""
 
     model = "dmd"
     status = frozenset({"block", "dtr"})
-    shape = Shape(
-        vid=0x04B8,
-        pid=0x0E70,
-        manufacturer="EPSON",
-        product="DM-D70",
-        interface=Interface(device_class=0xFF, endpoints=(Endpoint(0x01, "bulk"), Endpoint(0x82, "bulk"))),
-    )
 
     def __init__(self) -> None:
+        self.shape = SHAPE
         self._peripherals = DISPLAY
         self._mark = False
         self._self_tests = 0
@@ -116,6 +127,10 @@ class DmdDisplay(Pole):
     def _start(self) -> None:
         super()._start()
         self._peripherals, self._mark = DISPLAY, False
+
+    def _turned(self, knob: str, value: str) -> None:
+        if knob == "model":
+            self.shape = dataclasses.replace(self.shape, product=value)
 
     def _initialise(self) -> None:
         self.glass.clear()

@@ -11,9 +11,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from simulator.devices.device import Knob
-from simulator.devices.hid import hid_interface
 from simulator.devices.small import POWER, Small
-from simulator.devices.usb import CONFIGURED, SUPPLY, Control, Shape
+from simulator.devices.usb import CONFIGURED, SUPPLY, Control, Endpoint, Interface, Shape
 
 FEATURE_BYTES = 24
 GET_PROPERTY, SET_PROPERTY, RESET_DEVICE = 0x00, 0x01, 0x02
@@ -55,7 +54,12 @@ class MagtekReader(Small):
         pid=0x0002,
         manufacturer="MagTek",
         product="Mag-Tek USB Swipe Reader",
-        interface=hid_interface(REPORT_DESCRIPTOR, feature_id=0, feature_bytes=FEATURE_BYTES, packet_bytes=8),
+        interface=Interface(
+            device_class=0x03,
+            endpoints=(Endpoint(0x81, "interrupt", 8),),
+            report=REPORT_DESCRIPTOR,
+            report_bytes=FEATURE_BYTES,
+        ),
     )
 
     def __init__(self) -> None:

@@ -11,9 +11,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from simulator.devices.device import Knob
-from simulator.devices.hid import hid_interface
 from simulator.devices.small import POWER, Small
-from simulator.devices.usb import CONFIGURED, SUPPLY, Control, Shape
+from simulator.devices.usb import CONFIGURED, SUPPLY, Control, Endpoint, Interface, Shape
 from simulator.devices.vivotech_frame import Frame, Frames, response
 
 OK = 0x00
@@ -27,6 +26,8 @@ _TROUBLES: tuple[tuple[str, str, int], ...] = (
 )
 """Knob, its value, and the status it makes; the first that stands is told."""
 
+WHOLE_S = 0.5
+"""A command comes in one go: what is not complete by then never was one. The guide names no number."""
 REBOOT_S = 5.0
 _REBOOTS_AFTER_S = 0.05
 _UID_BYTES = 16
@@ -60,19 +61,29 @@ class VivotechReader(Small):
         pid=0x4450,
         manufacturer="ID TECH",
         product="VP5300",
-        interface=hid_interface(REPORT_DESCRIPTOR, feature_id=REPORT_ID, feature_bytes=REPORT_BYTES),
+        interface=Interface(
+            device_class=0x03,
+            endpoints=(Endpoint(0x81, "interrupt"),),
+            report=REPORT_DESCRIPTOR,
+            report_id=REPORT_ID,
+            report_bytes=REPORT_BYTES,
+        ),
     )
 
     def __init__(self) -> None:
         self._frames = Frames()
         self._self_check = bytes.fromhex("0230")
         self._signals = 0
+        self._last_heard_s = 0.0
         super().__init__(*KNOBS)
 
     def _start(self) -> None:
         self._frames.clear()
 
     def _hear(self, data: bytes, now_s: float) -> None:
+        if now_s - self._last_heard_s > WHOLE_S:
+            self._frames.clear()
+        self._last_heard_s = now_s
         for frame in self._frames.feed(data):
             self._answers.append(self._respond(frame, now_s))
 

@@ -47,6 +47,9 @@ class Frames:
     def __init__(self) -> None:
         self._held = bytearray()
 
+    def held(self) -> int:
+        return len(self._held)
+
     def clear(self) -> None:
         self._held.clear()
 
@@ -73,12 +76,8 @@ class Frames:
         intact = sent == crc(bytes(self._held[:end]))
         data = bytes(self._held[HEAD_BYTES:end])
         # The length of a broken frame may be wrong: the next one may begin inside it.
-        del self._held[: end + 2 if intact else self._after_broken(end + 2)]
+        del self._held[: end + 2 if intact else len(TAG)]
         return Frame(command, sub, data, intact=intact)
-
-    def _after_broken(self, end: int) -> int:
-        inside = self._held.find(TAG, len(TAG), end)
-        return inside if inside >= 0 else end
 
     def _skip(self) -> None:
         """Drop what stands before the next tag, or before what may become one."""
