@@ -123,7 +123,7 @@ class VivotechDialogue:
             ("serial", Ask.CONTROLLER_ID),
         ):
             answer = self._ask(what, deadline)
-            if not isinstance(answer, Answer):
+            if not isinstance(answer, Answer) or answer.status not in (Status.OK, *NOT_DONE):
                 return None
             if answer.status == Status.OK and (text := told(what, answer.data)):
                 said[name] = text
