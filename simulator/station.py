@@ -121,10 +121,11 @@ class Station:
         for entrance in self._entrances:
             entrance.door.follow(plugged=plugged, powered=powered, now_s=now_s)
             entrance.door.tick(now_s)
-        for notice in self.served.notices(now_s):
-            for entrance in self._entrances:
-                if isinstance(entrance.door, NoticeDoor):
-                    entrance.door.notice(notice, now_s)
+        doors = [entrance.door for entrance in self._entrances]
+        polled = [door for door in doors if isinstance(door, NoticeDoor) and door.polled()]
+        for notice in self.served.notices(now_s) if polled else ():
+            for door in polled:
+                door.notice(notice, now_s)
         for frame in self.served.frames(now_s):
             self.speaking.put(frame, now_s)
 

@@ -56,4 +56,8 @@ class Door(Protocol):
 class NoticeDoor(Protocol):
     """A door with a way for what a device says by its interrupt pipe."""
 
+    def polled(self) -> bool:
+        """Whether a host asks for it now; till then it stays with the device."""
+        ...
+
     def notice(self, data: bytes, now_s: float) -> None: ...

@@ -66,11 +66,15 @@ class UsbCore:
 
     def knob(self, name: str) -> str:
         """How a knob of the model stands; "" where it has none of this name."""
-        knobs = self.inside.served.device.knobs
-        return knobs[name] if name in knobs else ""  # noqa: SIM401 - `Knobs` is no mapping
+        return self.inside.served.device.knobs.standing().get(name, "")
+
+    @property
+    def serial(self) -> str:
+        """Its serial number; "" where it has none."""
+        return "" if self.knob("serial") == "none" else self.knob("serial")
 
     def device_descriptor(self) -> bytes:
-        return descriptors.device(self.shape, self.knob("serial"))
+        return descriptors.device(self.shape, self.serial)
 
     def configuration_descriptor(self) -> bytes:
         return descriptors.configuration(self.shape, mains=self.mains)
@@ -154,6 +158,10 @@ class UsbCore:
             return
         self._fill("bulk", frame)
 
+    def polled(self) -> bool:
+        """Whether a host waits at the interrupt pipe."""
+        return any(queue and self._endpoints[at].kind == "interrupt" for at, queue in self._pending.items())
+
     def notice(self, data: bytes) -> None:
         """What leaves by the interrupt pipe."""
         self._fill("interrupt", data)
@@ -226,12 +234,13 @@ class UsbCore:
         """Whether the device answers it now."""
         if request.request_type & TYPE_BITS != CLASS:
             return not (self._hangs and usb_requests.is_set_configuration(request))
-        if usb_requests.is_set_report(request):
+        hid = bool(self.shape.interface.report)
+        if hid and usb_requests.is_set_report(request):
             return self.inside.room() > 0
         if self.inside.served.silent(now_s):
             transfer.due_s = None
             return False
-        if usb_requests.is_get_report(request):
+        if hid and usb_requests.is_get_report(request):
             return True  # reports are late by themselves
         if transfer.due_s is None:
             transfer.due_s = now_s + self.inside.served.lag_s()

@@ -56,7 +56,7 @@ def _descriptor(core: UsbCore, request: Control) -> bytes | None:
         case descriptors.CONFIGURATION if request.value & 0xFF == 0:
             return core.configuration_descriptor()
         case descriptors.STRING:
-            return descriptors.string(core.shape, core.knob("serial"), request.value & 0xFF)
+            return descriptors.string(core.shape, core.serial, request.value & 0xFF)
     return None
 
 

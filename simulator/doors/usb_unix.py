@@ -120,12 +120,18 @@ class UsbUnixDoor:
         self._now_s = now_s
         self._core.put(data)
 
+    def polled(self) -> bool:
+        """Somebody waits at the pipe; of a HID (usbhid polls for every open descriptor), has it open."""
+        return self._core.polled() or (bool(self._shape.interface.report) and bool(self._openers()))
+
     def notice(self, data: bytes, now_s: float) -> None:
-        """What leaves by the interrupt pipe; the log tells who had the device open then."""
+        """What leaves by the interrupt pipe; the log tells who has the device open then."""
         self._now_s = now_s
-        has = [str(client) for client in self._clients.values() if client.address == self._address]
-        self._inside.served.record("usb notice", f"open by {', '.join(has) or 'nobody'}", now_s)
+        self._inside.served.record("usb notice", f"to {', '.join(map(str, self._openers()))}", now_s)
         self._core.notice(data)
+
+    def _openers(self) -> list[_Client]:
+        return [client for client in self._clients.values() if client.address == self._address]
 
     def tick(self, now_s: float) -> None:
         self._now_s = now_s

@@ -90,6 +90,9 @@ class UsbIpDoor:
         self._now_s = now_s
         self._core.put(data)
 
+    def polled(self) -> bool:
+        return self._core.polled()
+
     def notice(self, data: bytes, now_s: float) -> None:
         self._now_s = now_s
         self._core.notice(data)
