@@ -108,6 +108,7 @@ class Judge:
         self._low_answers = 0
         self._known = False  # anything can be said of the device itself
         self._open = False  # its link was open at the last poll
+        self._shows_on = False  # and all that is known of it is that its power line is high
         self.kind: str | None = None  #: the one condition that holds now
         self.power = Power.UNKNOWN
 
@@ -123,11 +124,11 @@ class Judge:
 
     def feed(self, outcome: Outcome, power_line: bool | None = None) -> None:
         """One poll ended so; `power_line` is the DSR line at that moment."""
-        self._open = outcome in _OPEN
+        self._open, self._shows_on = outcome in _OPEN, False
         if outcome is Outcome.ANSWERED:
             self._answered(power_line)
         elif outcome is Outcome.OPEN:
-            self._opened()
+            self._opened(power_line)
         elif outcome is Outcome.ABSENT:
             self._missed.clear()
             self._hold("unplugged" if self._memory.get(ANSWERED_KEY) else None)
@@ -144,7 +145,8 @@ class Judge:
     def conditions(self) -> dict[str, bool | None]:
         """Every condition possible over this link; None where it cannot be said."""
         if not self._known:
-            return {kind: False if self._open and kind in _WAY else None for kind in self._kinds}
+            not_so = (*_WAY, "power_off") if self._shows_on else _WAY
+            return {kind: False if self._open and kind in not_so else None for kind in self._kinds}
         if self.kind in _AT_ONCE.values():
             return {kind: True if kind == self.kind else None for kind in self._kinds}
         return {kind: kind == self.kind for kind in self._kinds}
@@ -162,9 +164,10 @@ class Judge:
             if self._low_answers > 1:
                 self._memory[LINE_KEY] = SHOWS_BUSY
 
-    def _opened(self) -> None:
+    def _opened(self, power_line: bool | None) -> None:
         """Its silence is its nature; that it can be lost is known from now on."""
         self._missed.clear()
+        self._shows_on = bool(power_line) and self._memory.get(LINE_KEY) == SHOWS_POWER
         self._hold(None)
         self.power = Power.ONLINE if self._proves_power else Power.UNKNOWN
         self._memory.setdefault(ANSWERED_KEY, OPENED)
@@ -185,10 +188,12 @@ class Judge:
     def _silence(self, last: Outcome, power_line: bool | None) -> str | None:
         if last is Outcome.UNREACHABLE:
             return "unreachable"
-        if last is Outcome.UNUSABLE or self._memory.get(ANSWERED_KEY) == OPENED:
+        if last is Outcome.UNUSABLE:
             return None
         if self.proves_off(power_line):
             return "power_off"
+        if self._memory.get(ANSWERED_KEY) == OPENED:
+            return None
         shown = bool(power_line) and self._memory.get(LINE_KEY) == SHOWS_POWER
         return "frozen" if shown or self._proves_power else "silent"
 

@@ -1,4 +1,8 @@
-"""Displays that say nothing: a poll writes nothing and judges the way alone."""
+"""Displays that say nothing: a poll asks nothing and judges the way alone.
+
+Where its ready line is wired (DSR), that line low after it was high says that the display lost its power;
+high from the start may also be the adapter's own doing.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +11,7 @@ from collections.abc import Iterator
 from drivers.api import Deadline, Driver, DriverSpec, Level, Occasion, Setup, Step, VerifiedBy
 from drivers.display.driver import WRONG_TEXT, DisplayDriver
 from drivers.display.panel import OPTIONS, Language, Panel
-from drivers.silence import Outcome
+from drivers.silence import LINE_KEY, SHOWS_POWER, Outcome
 
 
 class WriteOnly:
@@ -19,13 +23,27 @@ class WriteOnly:
     by_notice = False
 
     def __init__(self, setup: Setup, language: Language) -> None:
+        self._link = setup.link
+        self._memory = setup.memory
+        self._was_off = False
         self.panel = Panel(setup, language)
 
     def opened(self) -> None:
+        self._memory.pop(LINE_KEY, None)  # another adapter, perhaps; without answers nothing would unlearn it
+        self._was_off = False
         self.panel.opened()
 
-    def ask(self, deadline: Deadline) -> Outcome:
+    def ask(self, deadline: Deadline) -> Outcome | None:
         """Nothing is asked; the text is written where it is due and no sale is in progress."""
+        line = self._link.power_line()
+        if line:
+            self._memory[LINE_KEY] = SHOWS_POWER
+        elif line is False and self._memory.get(LINE_KEY) == SHOWS_POWER:
+            self._was_off = True
+            return None  # the line says it all
+        if self._was_off:
+            self._was_off = False
+            self.panel.again()
         if self.panel.free():
             self.panel.keep(deadline)
         return Outcome.OPEN

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from drivers.api import ANSWERED_KEY, Memory, Power
-from drivers.silence import KINDS, LINE_KEY, POLLS, SHOWS_BUSY, Judge, Outcome
+from drivers.silence import KINDS, LINE_KEY, POLLS, SHOWS_BUSY, SHOWS_POWER, Judge, Outcome
 
 A, M, G = Outcome.ANSWERED, Outcome.MISSED, Outcome.GARBLED
 HIGH, LOW, NONE = True, False, None
@@ -229,3 +229,17 @@ def test_at_most_one_thing_holds_and_none_after_an_answer(
             assert not holds(judged)
         if not answered:
             assert holds(judged) <= NEVER_ANSWERED_TOO | ({"unplugged", "unreachable"} if opened else set())
+
+
+def test_a_device_that_never_speaks_is_off_where_its_line_was_learned_to_show_it() -> None:
+    memory: Memory = {LINE_KEY: SHOWS_POWER}
+    judged = Judge(scheme="serial", proves_power=False, memory=memory)
+    judged.feed(O, True)
+    assert judged.conditions()["power_off"] is False
+    for _ in range(POLLS):
+        judged.feed(M, False)
+    assert (holds(judged), judged.power) == ({"power_off"}, Power.OFF)
+    judged.feed(O, True)
+    assert judged.conditions()["power_off"] is False
+    judged.feed(O, None)
+    assert judged.conditions()["power_off"] is None
