@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from simulator.devices.glass import Glass, Mode
@@ -66,6 +66,7 @@ def test_moves_ends_and_rows() -> None:
     assert (glass.cursor, glass.lines()) == (7, ["xyzu", "    "])
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=8))
 def test_nonsense_differs_in_every_cell(text: bytes) -> None:
     glass = Glass(2, 4)
@@ -76,6 +77,7 @@ def test_nonsense_differs_in_every_cell(text: bytes) -> None:
     assert all(ours != theirs for ours, theirs in zip(shown, nonsense, strict=True))
 
 
+@settings(deadline=None)
 @given(st.sampled_from(["overwrite", "vertical", "horizontal"]), st.lists(st.integers(-2, 255), max_size=60))
 def test_it_keeps_its_size_whatever_is_done(mode: Mode, doings: list[int]) -> None:
     glass = Glass(2, 4)

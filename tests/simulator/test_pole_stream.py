@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from simulator.devices import aedex, cd5220, dmd, logic_controls, ncr597x
@@ -50,6 +50,7 @@ def joined(tokens: list[Token]) -> list[Token]:
 
 
 @pytest.mark.parametrize("family", STREAMS)
+@settings(deadline=None)
 @given(
     parts=st.lists(st.sampled_from(PIECES) | st.binary(max_size=30), max_size=8),
     cuts=st.lists(st.integers(0, 200), max_size=4),

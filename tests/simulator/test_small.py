@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from simulator.devices.models import make_model
@@ -113,23 +113,24 @@ def test_each_fault_is_heard_in_its_answers(model: str) -> None:
 
 
 @pytest.mark.parametrize("model", [*READERS, *DISPLAYS])
+@settings(deadline=None)
 @given(
     pieces=st.lists(
         st.binary(max_size=80) | st.sampled_from([*ASKED.values(), *SHOWN.values(), b"\x1f@", b"\x02\x00"]),
         max_size=12,
     ),
-    settings=st.lists(
+    knobs=st.lists(
         st.sampled_from(
             ["power=off", "power=on", "fault=stall", "fault=unplug", "fault=none", "fault=corrupt:0.1"]
         ),
         max_size=6,
     ),
 )
-def test_any_bytes_at_any_time(model: str, pieces: list[bytes], settings: list[str]) -> None:
+def test_any_bytes_at_any_time(model: str, pieces: list[bytes], knobs: list[str]) -> None:
     bench = Bench(model=model)
     for number, piece in enumerate(pieces):
-        if number < len(settings):
-            bench.set(settings[number])
+        if number < len(knobs):
+            bench.set(knobs[number])
         bench.ask(piece, within_s=0.3)
         assert bench.device.room() >= 0
         assert len(bench.device._answers) <= ANSWERS_KEPT  # type: ignore[attr-defined]

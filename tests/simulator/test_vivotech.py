@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from simulator.devices.vivotech import REBOOT_S, REPORT_BYTES, REPORT_ID, WHOLE_S, VivotechReader
@@ -143,6 +143,7 @@ def _items(descriptor: bytes) -> list[tuple[int, int]]:
     return found
 
 
+@settings(deadline=None)
 @given(
     st.lists(st.binary(max_size=40) | st.just(PING), max_size=8), st.lists(st.integers(0, 200), max_size=4)
 )
