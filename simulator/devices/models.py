@@ -14,6 +14,7 @@ from simulator.devices.host import Host
 from simulator.devices.logic_controls import LogicControlsDisplay
 from simulator.devices.magtek import MagtekReader
 from simulator.devices.ncr597x import Ncr597xDisplay
+from simulator.devices.star import StarPrinter
 from simulator.devices.vivotech import VivotechReader
 from simulator.devices.zvt import PaymentTerminal
 
@@ -27,6 +28,7 @@ MODELS: Mapping[str, Callable[[], Device]] = {
     "logic_controls": LogicControlsDisplay,
     "magtek": MagtekReader,
     "ncr597x": Ncr597xDisplay,
+    "star": StarPrinter,
     "vivotech": VivotechReader,
     "zvt": PaymentTerminal,
 }

@@ -8,7 +8,7 @@ from simulator.devices.models import MODELS
 from tests.golden.format import Knobs, Received, Sent, Transcript, dump, load_all
 from tests.simulator.bench import Bench
 
-LEAST = {"escpos": 10}
+LEAST = {"escpos": 10, "star": 10, "ccid": 8, "zvt": 15}
 """How many a model has at least; 3 where it is not named."""
 SILENT = ("host",)
 """Models that speak no protocol."""
