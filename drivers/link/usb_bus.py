@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import time
 from array import array
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -21,6 +20,7 @@ from drivers.link.passive import ROOT
 from drivers.link.usb_backend import TROUBLE, Backend
 
 RESCAN_S = 1.0
+YOUNG_S = 2.0
 _STRING_MS = 300
 _GET_DESCRIPTOR, _STRING = 6, 0x0300  # USB 2.0, 9.4.3 and table 9-5
 
@@ -57,7 +57,7 @@ class KernelsBus:
         self._rescan_s = 0.0
 
     def find(self, at: UsbAddress, deadline: Deadline) -> Found:
-        home = next((folder for folder in self._folders() if _fits(at, folder)), None)
+        home = folder_of(at, self._root)
         if home is None:
             raise Absent(f"{at}: not plugged in")
         try:
@@ -74,13 +74,6 @@ class KernelsBus:
                 f"{at}: at {home.name}, and not yet known to libusb", hint="it is tried again by itself"
             )
         return found
-
-    def _folders(self) -> Iterator[Path]:
-        try:
-            entries = sorted((self._root / "sys/bus/usb/devices").iterdir())
-        except OSError:
-            return
-        yield from (entry for entry in entries if ":" not in entry.name)
 
     def _listed(self, backend: Backend, bus: int, device: int, home: Path) -> Found | None:
         for dev in backend.enumerate_devices():
@@ -119,15 +112,22 @@ def bus_of(at: UsbAddress) -> Bus:
     return OtherBus(at.backend) if at.backend else KernelsBus()
 
 
-def just_arrived(found: Found, root: Path, young_s: float = 2.0) -> bool:
-    """Its node is so new that udev may not have given it its group yet."""
-    if found.node is None:
-        return False
+def folder_of(at: UsbAddress, root: Path = ROOT) -> Path | None:
+    """The folder in sysfs of the device that is meant; None: it is not plugged in."""
     try:
-        made_s = (root / found.node.lstrip("/")).stat().st_ctime
+        entries = sorted((root / "sys/bus/usb/devices").iterdir())
+    except OSError:
+        return None
+    return next((entry for entry in entries if ":" not in entry.name and _fits(at, entry)), None)
+
+
+def young(node: Path) -> bool:
+    """A node so new that udev may not have given it its group yet."""
+    try:
+        made_s = node.stat().st_ctime
     except OSError:
         return True
-    return 0 <= time.time() - made_s < young_s
+    return 0 <= time.time() - made_s < YOUNG_S
 
 
 def _fits(at: UsbAddress, folder: Path) -> bool:

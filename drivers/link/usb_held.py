@@ -51,6 +51,14 @@ class Who:
             self._named = self._look(node)
         return self._named
 
+    def of_device(self, home: Path, now_s: float) -> tuple[str, str | None]:
+        """The same of a device by its folder in sysfs."""
+        try:
+            bus, device = (int((home / name).read_text()) for name in ("busnum", "devnum"))
+        except (OSError, ValueError):  # gone
+            return self.named(None, now_s)
+        return self.named(f"/dev/bus/usb/{bus:03d}/{device:03d}", now_s)
+
     def _look(self, node: str) -> tuple[str, str | None]:
         seen = holders([node], self._root)
         others = [holder for holder in seen.by_node[node] if holder.pid != os.getpid()]

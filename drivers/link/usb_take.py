@@ -19,7 +19,7 @@ from drivers.link.address import UsbAddress
 from drivers.link.child import Child
 from drivers.link.passive import ROOT
 from drivers.link.usb_backend import GONE, TROUBLE, UDEV_HINT, Backend, number, said
-from drivers.link.usb_bus import Bus, Found, just_arrived
+from drivers.link.usb_bus import Bus, Found, young
 from drivers.link.usb_pipes import Pipes, choose, configurations
 
 CHILD = Child("drivers.link.usb_child")
@@ -179,7 +179,7 @@ class Taker:
         if code in GONE:
             return Absent(what)
         if code in (errno.EACCES, errno.EPERM):
-            if just_arrived(found, self._root):
+            if found.node and young(self._root / found.node.lstrip("/")):
                 return Absent(f"{self._at}: just plugged in", hint="it is tried again by itself")
             where = f"{self._at}: {found.node}" if found.node else str(self._at)
             return NoPermission(f"{where}: {said(error)}", hint=UDEV_HINT)
