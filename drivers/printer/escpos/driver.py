@@ -10,11 +10,12 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 
-from drivers.api import Deadline, DriverSpec, Json, Level, Observation, Occasion, Setup, Step
+from drivers.api import Deadline, DriverSpec, Json, Level, Observation, Occasion, Setup, Step, Verdict
 from drivers.errors import LinkError
 from drivers.exchange import Exchange, Seen
 from drivers.learned import Learned
 from drivers.picture import Picture
+from drivers.printer.drawer import OPTIONS, Drawer
 from drivers.printer.escpos import status
 from drivers.printer.escpos.chores import Completion, Inventory
 from drivers.printer.escpos.consts import Query
@@ -23,6 +24,7 @@ from drivers.printer.escpos.profiles import PROFILES
 from drivers.printer.escpos.round import name
 from drivers.printer.escpos.selftest import Selftest
 from drivers.printer.escpos.usb_side import UsbSide
+from drivers.printer.escpos.wire import kick_drawer
 from drivers.silence import Outcome, kinds
 from drivers.way import Way
 
@@ -47,6 +49,12 @@ class EscposDriver:
         self._usb = UsbSide(setup)
         self._completion = Completion(learned, self._profile.completion)
         self._exchange = Exchange(setup.memory, setup.clock)
+        self._drawer = Drawer(
+            setup,
+            look=self._pin3,
+            kick=lambda within: self._talk.send(kick_drawer(), within),
+            rest=lambda within: self._talk.pump(within, lambda: False),
+        )
         self._identity: dict[str, str] = {}
         self._counted: dict[str, Json] = {}
         self._talk = Conversation(
@@ -101,6 +109,7 @@ class EscposDriver:
             self._talk,
             self._inventory,
             self._completion,
+            self._drawer,
             self._attempt,
             lambda: self._way.trouble,
         )
@@ -109,6 +118,10 @@ class EscposDriver:
         finally:
             if not self._link.held:
                 self._link.close()
+
+    def answered(self, step: str, verdict: Verdict) -> None:
+        """See `drivers.api.HearsTechnician`."""
+        self._drawer.answered(self._way, step, verdict)
 
     def wake(self) -> None:
         self._link.wake()
@@ -128,6 +141,11 @@ class EscposDriver:
         self._usb.opened()
         if self._link.held:
             self._completion.forget()
+
+    def _pin3(self, deadline: Deadline) -> str | None:
+        self._talk.look(deadline)
+        level = self._facts().get("pin3")
+        return level if isinstance(level, str) else None
 
     def _conclude(self, outcome: Outcome | None) -> None:
         """Judge what the poll brought."""
@@ -230,7 +248,14 @@ class EscposDriver:
     def _facts(self) -> dict[str, Json]:
         reading = self._talk.belief.reading
         facts = status.facts(reading, self._drawer_open_level) if reading is not None else {}
-        return {**facts, **self._rated, **self._usb.facts(), **self._way.facts(), **self._counted}
+        return {
+            **facts,
+            **self._rated,
+            **self._drawer.facts(),
+            **self._usb.facts(),
+            **self._way.facts(),
+            **self._counted,
+        }
 
     def _news(self) -> bool:
         return self._picture.is_news(self._judge.power, self._values(), self._facts())
@@ -265,7 +290,7 @@ SPEC = DriverSpec(
     links=("serial", "tcp", "usb"),
     usb_class=0x07,
     profiles=tuple(PROFILES),
-    options={"drawer_open_level": ("high", "low")},
+    options=OPTIONS,
     junction="drivers.printer.escpos.junction:Junction",
     make=EscposDriver,
 )

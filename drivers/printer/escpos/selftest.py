@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from drivers.api import Deadline, Level, Occasion, Setup, Step
 from drivers.errors import LinkError
+from drivers.printer.drawer import Drawer
 from drivers.printer.escpos import status
 from drivers.printer.escpos.belief import NEEDED
 from drivers.printer.escpos.chores import Completion, Inventory
@@ -35,6 +36,7 @@ class Selftest:
     talk: Conversation
     inventory: Inventory
     completion: Completion
+    drawer: Drawer
     attempt: Callable[[Deadline], Outcome | None]
     trouble: Callable[[], LinkError | None]
 
@@ -58,6 +60,7 @@ class Selftest:
         yield from self._print(occasion, deadline)
         if level == "interactive":
             yield Step("slip", "untested", "for the technician to say", question=QUESTION)
+            yield from self.drawer.steps()
 
     def _attempt(self, deadline: Deadline) -> Outcome | None:
         """A look; on a shared printer, one that a job of the till's overtook is taken again."""

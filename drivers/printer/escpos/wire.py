@@ -156,6 +156,11 @@ def recover(how: Recovery) -> bytes:
     return bytes((DLE, ENQ, how))
 
 
+def kick_drawer() -> bytes:
+    """ESC p: a pulse of 100 ms to pin 2 of the drawer connector, then 500 ms of rest (T88: units of 2 ms)."""
+    return bytes((ESC, ord("p"), 0, 50, 250))
+
+
 def initialise() -> bytes:
     """ESC @: settings as at power-on; also ends automatic status."""
     return bytes((ESC, ord("@")))

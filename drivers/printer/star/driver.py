@@ -8,15 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from drivers.api import Deadline, DriverSpec, Level, Occasion, Setup, Step, VerifiedBy
+from drivers.api import Deadline, DriverSpec, Level, Occasion, Setup, Step, Verdict, VerifiedBy
 from drivers.asked import AskedDriver, Reading
 from drivers.learned import Learned
+from drivers.printer.drawer import OPTIONS, Drawer
 from drivers.printer.star import status
 from drivers.printer.star.chores import Chores
 from drivers.printer.star.profiles import PROFILES
 from drivers.printer.star.selftest import Selftest
 from drivers.printer.star.talk import Talk
-from drivers.printer.star.wire import Asb
+from drivers.printer.star.wire import Asb, drive_drawer
 from drivers.printer.usb_class import DeviceId, identity
 from drivers.silence import Outcome
 from drivers.usb_control import controls
@@ -40,6 +41,12 @@ class StarDialogue:
             self._profile if held else PROFILES["plain"],
         )
         self._device_id = DeviceId(setup.link)
+        self.drawer = Drawer(
+            setup,
+            look=self._switch,
+            kick=lambda within: self._talk.send(drive_drawer(), within),
+            rest=self._talk.rest,
+        )
         level = setup.options.get("drawer_open_level")
         self._drawer_open_level = level if isinstance(level, str) else None
         self.identifies = controls(setup.link)
@@ -61,13 +68,21 @@ class StarDialogue:
         self._chores.lost()
         return said
 
+    def _switch(self, deadline: Deadline) -> str | None:
+        said = self._talk.ask(deadline)
+        return status.drawer_level(status.read(said.frame)) if isinstance(said, Asb) else None
+
     def _reading(self, said: Asb, now: status.Status) -> Reading:
         stalled = {"stalled": self._chores.probe.stalled} if self._chores.probe.wanted else {}
         rated = self._profile.rated
         text = self._device_id.text
         return Reading(
             conditions=stalled | status.conditions(now),
-            facts=status.facts(now, self._drawer_open_level) | (rated.facts() if rated else {}),
+            facts={
+                **status.facts(now, self._drawer_open_level),
+                **(rated.facts() if rated else {}),
+                **self.drawer.facts(),
+            },
             identity=identity(text) if text else {},
             evidence={"asb": said.frame.hex(" ")},
         )
@@ -76,11 +91,22 @@ class StarDialogue:
         return self._talk.heard(data)
 
     def test(self, level: Level, occasion: Occasion, deadline: Deadline) -> Iterator[Step]:
-        return Selftest(self._setup, self._talk).run(level, occasion, deadline)
+        return Selftest(self._setup, self._talk, self.drawer).run(level, occasion, deadline)
 
 
-def make(setup: Setup) -> AskedDriver:
-    return AskedDriver(setup, StarDialogue(setup))
+class StarDriver(AskedDriver):
+    """`drivers.api.Driver` and `drivers.api.HearsTechnician`."""
+
+    def __init__(self, setup: Setup, dialogue: StarDialogue) -> None:
+        super().__init__(setup, dialogue)
+        self._drawer = dialogue.drawer
+
+    def answered(self, step: str, verdict: Verdict) -> None:
+        self._drawer.answered(self._way, step, verdict)
+
+
+def make(setup: Setup) -> StarDriver:
+    return StarDriver(setup, StarDialogue(setup))
 
 
 SPEC = DriverSpec(
@@ -89,6 +115,6 @@ SPEC = DriverSpec(
     links=("serial", "tcp", "usb"),
     usb_class=0x07,
     profiles=tuple(PROFILES),
-    options={"drawer_open_level": ("high", "low")},
+    options=OPTIONS,
     make=make,
 )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from drivers.api import Deadline, Level, Occasion, Setup, Step
+from drivers.printer.drawer import Drawer
 from drivers.printer.slip import QUESTION, text
 from drivers.printer.star import status
 from drivers.printer.star.talk import Talk
@@ -19,7 +20,8 @@ HARMLESS = ("paper_near_end",)
 class Selftest:
     """One run, over an open link. Raises LinkErrors."""
 
-    def __init__(self, setup: Setup, talk: Talk) -> None:
+    def __init__(self, setup: Setup, talk: Talk, drawer: Drawer) -> None:
+        self._drawer = drawer
         self._setup = setup
         self._talk = talk
 
@@ -42,6 +44,7 @@ class Selftest:
         yield self._after(deadline)
         if level == "interactive":
             yield Step("slip", "untested", "for the technician to say", question=QUESTION)
+            yield from self._drawer.steps()
 
     def _printed(self, before: Asb, deadline: Deadline) -> Step:
         """ETB stands behind the slip: the counter moves when all before it is printed."""

@@ -77,9 +77,14 @@ SAID = (
 """Facts that are told while they are so."""
 
 
+def drawer_level(status: Status) -> str:
+    """What the compulsion switch reads."""
+    return "high" if Printer.DRAWER_SWITCH in status.printer else "low"
+
+
 def facts(status: Status, drawer_open_level: str | None) -> dict[str, Json]:
     """What is no condition: being offline, the drawer's switch, errors that a job's own data makes."""
-    level = "high" if Printer.DRAWER_SWITCH in status.printer else "low"
+    level = drawer_level(status)
     said: dict[str, Json] = {"offline": Printer.OFFLINE in status.printer, "drawer_switch": level}
     if drawer_open_level is not None:
         said["drawer"] = "open" if level == drawer_open_level else "closed"

@@ -13,6 +13,7 @@ from drivers.silence import Outcome
 STALE_READS = 16  #: of what waits before a question; a printer that sends more than that is babbling
 NOISY_ASKS = 3  #: in one poll, so that a broken frame is no garbled poll
 SILENT_ASKS = 2  #: likewise, so that a single lost byte is no missed poll
+BABBLE_BYTES = 64  #: of noise since the poll before: no line that loses a bit now and then has so much
 QUIET_S = 0.03  #: after noise, before asking again
 PROMPT_S = 0.1  #: half of `reply_s` if that is less
 PATIENCE = 2.0  #: an answer may take so much longer than the last late one took
@@ -32,6 +33,7 @@ class Talk:
         self._asked_s: float | None = None  # a question is on its way
         self._late: Asb | None = None  # its answer, which came after the wait for it was over
         self._noise = False
+        self._noise_bytes = 0  # since the last question
         self.last: Asb | None = None  #: the frame that came last, in whatever way
         self.unannounced = False  #: the last question found a change that automatic status had not told
         self.prompt = False  #: it was answered at once, and without noise
@@ -40,10 +42,15 @@ class Talk:
         """No byte on the link answers what was asked before."""
         self._demux.reset()
         self._asked_s = self._late = self.last = None
+        self._noise_bytes = 0
 
     def ask(self, deadline: Deadline) -> Asb | Outcome:
-        """The status now: its frame, MISSED, or GARBLED where nothing but noise came."""
+        """The status now: its frame, MISSED, or GARBLED where noise came instead, or without an end."""
         self._take_stale()
+        noise_bytes, self._noise_bytes = self._noise_bytes, 0
+        if noise_bytes >= BABBLE_BYTES:
+            self.prompt = False
+            return Outcome.GARBLED
         late, self._late = self._late, None
         if late is not None:
             self.prompt = False
@@ -117,6 +124,7 @@ class Talk:
             match event:
                 case Asb():
                     frame = self.last = event
-                case Noise():
+                case Noise(seen):
                     self._noise = True
+                    self._noise_bytes += len(seen)
         return frame
