@@ -26,7 +26,7 @@ _TROUBLES: tuple[tuple[str, str, int], ...] = (
 )
 """Knob, its value, and the status it makes; the first that stands is told."""
 
-WHOLE_S = 0.5
+WHOLE_S = 0.2
 """A command comes in one go: what is not complete by then never was one. The guide names no number."""
 REBOOT_S = 5.0
 _REBOOTS_AFTER_S = 0.05
