@@ -261,13 +261,13 @@ def test_control_requests_name_the_interface(at: Counter) -> None:
     link = at.link(usb_class=7)
     link.open(after(1))
     assert link.control(Control(request_type=0xA1, request=1, length=1), after(1)) == b"\x18"
-    assert at.device.controls[-1] == (0xA1, 1, 0, 1, 0)
+    assert list(at.device.controls[-1]) == [0xA1, 1, 0, 1, 0]
     link.control(Control(request_type=0xA1, request=0, interface_high=True, length=1), after(1))
-    assert at.device.controls[-1][:4] == (0xA1, 0, 0, 0x0100)
+    assert list(at.device.controls[-1])[:4] == [0xA1, 0, 0, 0x0100]
     assert link.control(Control(request_type=0x21, request=2, index=0x0500, data=b"ab"), after(1)) == b""
     assert list(at.device.controls[-1]) == [0x21, 2, 0, 0x0501, 0x61, 0x62]
     link.control(Control(request_type=0xC0, request=9, index=0x1234, length=1), after(1))
-    assert at.device.controls[-1][3] == 0x1234, "to the device: as it is"
+    assert list(at.device.controls[-1])[3] == 0x1234, "to the device: as it is"
 
 
 @pytest.mark.parametrize(("code", "answer"), [(errno.EPIPE, None), (errno.ETIMEDOUT, None)])
