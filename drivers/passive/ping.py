@@ -12,7 +12,7 @@ from drivers.network.gateway import echo
 from drivers.network.patience import Patience
 from drivers.passive.source import LOOK_S, NETWORK_EACH_S, Findings, Whose
 from drivers.passive.tcp_socket.meaning import Host
-from drivers.passive.watched import ANSWERED
+from drivers.passive.watched import ANSWERED, LOOKS
 
 LOOKS_KEPT = 64
 
@@ -47,10 +47,12 @@ class PingSource:
 
     def since(self, at_s: float) -> Host:
         """What the looks since then brought."""
-        answers = [ok for began_s, ok in self._looks if began_s >= at_s]
-        first_s = next((began_s for began_s, ok in self._looks if ok and began_s >= at_s), None)
+        looks = [(began_s, ok) for began_s, ok in self._looks if began_s >= at_s]
+        first_s = next((began_s for began_s, ok in looks if ok), None)
+        latest = [ok for _, ok in looks[-LOOKS:]]
+        gone = bool(latest) and not any(latest) and (first_s is None or len(latest) == LOOKS)
         shy = self._memory.get(ANSWERED + self.name) is not True
-        return Host(answered_s=first_s, in_vain=shy or (bool(answers) and not any(answers)))
+        return Host(answered_s=first_s, in_vain=gone or shy)
 
     def close(self) -> None:
         """Nothing is held open."""

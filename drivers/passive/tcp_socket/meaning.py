@@ -31,7 +31,7 @@ class Host:
     """What is known of the host itself since a moment."""
 
     answered_s: float | None = None  #: when it first answered an echo since
-    in_vain: bool = True  #: it was asked since and did not; or it never answers, so that nothing is known
+    in_vain: bool = True  #: it was asked and does not answer; or it never did, so that nothing is known
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,11 +83,10 @@ class Judge:
         if self._since_s is None or now_s - self._since_s < STALLED_S:
             return
         seen = host(self._since_s)
-        if seen.answered_s is not None:
-            if self._tried_s - seen.answered_s >= AFTER_S:
-                self._verdict = Verdict(frozen=True, unreachable=False)
-        elif seen.in_vain:
+        if seen.in_vain:
             self._verdict = Verdict(frozen=False, unreachable=True)
+        elif seen.answered_s is not None and self._tried_s - seen.answered_s >= AFTER_S:
+            self._verdict = Verdict(frozen=True, unreachable=False)
 
     def _nobody(self, now_s: float) -> None:
         """No connection. What was well stays so; what was not is not known any more."""
