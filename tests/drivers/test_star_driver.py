@@ -136,8 +136,11 @@ def test_the_driver_recovers_when_the_line_does(flavour: Flavour, fault: str) ->
     assert values(last)["cover_open"] is False
 
 
-def test_a_slow_printer_is_no_silent_one() -> None:
-    printer = bench("fault=slow:0.8")
+@pytest.mark.parametrize(
+    ("flavour", "hold"), [("serial", True), ("usb", True), ("tcp", True), ("tcp", False)]
+)
+def test_a_slow_printer_is_no_silent_one(flavour: Flavour, hold: bool) -> None:
+    printer = bench("fault=slow:0.8", flavour=flavour, hold=hold)
     seen = printer.run(60)
     assert not any(raised(o) for o in seen)
     assert seen[-1].power is Power.ONLINE

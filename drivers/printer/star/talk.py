@@ -60,7 +60,9 @@ class Talk:
         while noisy < NOISY_ASKS and silent < SILENT_ASKS:
             self._noise = False
             began_s = self._clock.monotonic_s()
-            frame = self._question(deadline)
+            # What is late can be heard at the next poll, but not on a connection that is not kept.
+            last = silent == SILENT_ASKS - 1 and not self._link.held
+            frame = self._question(deadline if last else deadline.within(self._wait_s))
             if frame is not None and not self._noise:
                 took_s = self._clock.monotonic_s() - began_s
                 self.prompt = not (noisy or silent) and took_s < min(PROMPT_S, self._reply_s / 2)
@@ -98,8 +100,7 @@ class Talk:
         while not deadline.expired():
             self._take(self._link.read(deadline))
 
-    def _question(self, deadline: Deadline) -> Asb | None:
-        within = deadline.within(self._wait_s)
+    def _question(self, within: Deadline) -> Asb | None:
         # A printer that takes nothing says nothing either: the wait for the answer finds that out.
         self._link.write(ask_status(), within)
         self._asked_s = self._clock.monotonic_s()
