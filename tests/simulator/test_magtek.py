@@ -6,6 +6,7 @@ import pytest
 
 from simulator.devices.magtek import FEATURE_BYTES, RESET_S, MagtekReader
 from tests.simulator.bench import Bench
+from tests.simulator.usb_bench import UsbBench
 
 INPUT_BYTES = 337
 """Of the USB HID swipe reader's input report, as others read it (pyusb examples)."""
@@ -109,3 +110,12 @@ def test_the_report_descriptor_is_the_manuals() -> None:
     assert interface.report[-9:] == bytes.fromhex("01 09 20 95 18 b2 02 01 c0")
     # Seven bytes of status and lengths, and 110 for each buffered track.
     assert 7 + 110 * interface.report.count(b"\x82\x02\x01") == INPUT_BYTES
+
+
+def test_on_the_bus_a_reset_is_an_absence() -> None:
+    bench = UsbBench(model="magtek")
+    bench.ask(0x21, 9, 0x0300, 0, b"\x02".ljust(FEATURE_BYTES, b"\0"))
+    bench.turn(0.1)
+    assert not bench.core.on_bus
+    bench.turn(RESET_S)
+    assert bench.core.on_bus
