@@ -23,6 +23,7 @@ _F_SETSIG = 10  # fcntl(2); the module has no name for it
 def main() -> None:
     """Answer one request after the other until the parent hangs up."""
     module, *sys.path[:] = sys.argv[1:]
+    os.closerange(LIFELINE + 1, os.sysconf("SC_OPEN_MAX"))
     die_with_the_parent(LIFELINE)
     served = importlib.import_module(module)
     channel = socket.socket(fileno=CHANNEL)
