@@ -233,7 +233,10 @@ class DriverSpec:
     )
     profiles: tuple[str, ...] = ("plain",)
     options: Mapping[str, type | tuple[str, ...]] = field(default_factory=dict)
-    """Further config keys, each with its type or the words it may be."""
+    """Further config keys, each with its type or the words it may be.
+
+    A type of its own is a kind of str, and raises ValueError for a text that it cannot take.
+    """
     faults: tuple[OwnFault, ...] = ()
     look: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """Link scheme -> where passive access looks if the configuration does not say."""

@@ -56,9 +56,11 @@ def _expect(kind: type[T], value: object) -> T:
 
 
 def of_type(kind: type) -> Reader:
-    """A plain value of that type, as a driver's option names it."""
+    """A plain value of that type, as a driver's option names it; one of a driver's own is made from a str."""
     if kind is float:
         return number(-_LARGEST, _LARGEST)
+    if issubclass(kind, str) and kind is not str:
+        return lambda value: kind(_expect(str, value))
     return lambda value: _expect(kind, value)
 
 

@@ -12,10 +12,10 @@ from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
 from drivers.api import Deadline, Json, Level, Link, Setup, Step
-from drivers.display.text import PATTERN, TWO_BY_TWENTY, Size, fits, fitted
+from drivers.display.text import PATTERN, TWO_BY_TWENTY, ShownText, Size, fitted, showable
 
 TEXT = "text"
-OPTIONS: dict[str, type | tuple[str, ...]] = {TEXT: str}
+OPTIONS: dict[str, type | tuple[str, ...]] = {TEXT: ShownText}
 """The config key that every display has: what it shows when no sale is in progress; lines split at `\\n`."""
 
 WRITE_S = 2.0  #: forty characters at 9600 baud take 50 ms
@@ -169,10 +169,8 @@ def _configured(setup: Setup, size: Size) -> tuple[str, ...] | None:
     text: Json = setup.options.get(TEXT)
     if not isinstance(text, str):
         return None
-    if not fits(text, size):
+    if not showable(text):
         logging.getLogger(f"tillwatch.device.{setup.device}").warning(
-            "text: the display has %d lines of %d ASCII characters; what does not fit is cut or shown as ?",
-            size.rows,
-            size.columns,
+            "text: a customer display has ASCII characters only; any other is shown as ?"
         )
     return fitted(text, size)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Self
 
 REPLACEMENT = "?"
 PATTERN = ("TILLWATCH TEST 12345", "ABCDEFGHIJKLMNOPQRST")
@@ -29,12 +30,25 @@ def fitted(text: str, size: Size) -> tuple[str, ...]:
     return tuple(_plain(line)[: size.columns].ljust(size.columns) for line in given)
 
 
-def fits(text: str, size: Size) -> bool:
-    """Whether all of it can be shown as it stands."""
-    lines = text.split("\n")
-    return len(lines) <= size.rows and all(
-        len(line) <= size.columns and _plain(line) == line for line in lines
-    )
+class ShownText(str):
+    """What a config key may say that is to be shown; raises ValueError where it is too long."""
+
+    __slots__ = ()
+
+    def __new__(cls, text: str, size: Size = TWO_BY_TWENTY) -> Self:
+        lines = text.split("\n")
+        longest = max(len(line) for line in lines)
+        if len(lines) > size.rows or longest > size.columns:
+            raise ValueError(
+                f"expected at most {size.rows} lines of {size.columns} characters, split by \\n, "
+                f"not {len(lines)} of up to {longest}"
+            )
+        return super().__new__(cls, text)
+
+
+def showable(text: str) -> bool:
+    """Whether each of its characters can be shown as it is."""
+    return all(_plain(line) == line for line in text.split("\n"))
 
 
 def _plain(line: str) -> str:

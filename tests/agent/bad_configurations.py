@@ -128,6 +128,8 @@ BAD: dict[str, tuple[str | bytes, str]] = {
     ),
     "till without shared": (LEAST + LAMP + 'till = "tty:/run/t"', 'device[0].till: goes with access = "shared" only'),
     "profile unknown": (LEAST + LAMP + 'profile = "dark"', 'device[0].profile: driver lamp has no profile "dark"; it has plain, bright'),
+    "option refused by its own type": (LEAST + LAMP + 'sign = "on\\noff\\nout"', "device[0].sign: expected at most 2 lines of 20 characters, split by \\n, not 3 of up to 3"),
+    "option of its own type is no text": (LEAST + LAMP + "sign = 7", "device[0].sign: expected a text in quotes, not a whole number"),
     "poll out of range": (LEAST + LAMP + "poll_s = 0", "device[0].poll_s: expected 0.1 to 3600, not 0"),
     "reply out of range": (LEAST + LAMP + "reply_s = -1.5", "device[0].reply_s: expected 0.02 to 30, not -1.5"),
     "option unknown": (LEAST + LAMP + 'color = "red"', "device[0].color: unknown key; did you mean colour?"),

@@ -13,6 +13,7 @@ from agent.config.file import load
 from agent.config.tables import ConfigErrors
 from drivers import registry
 from drivers.api import Driver, DriverSpec, Setup
+from drivers.display.text import ShownText
 from drivers.errors import UnknownDriver
 from tests.agent.bad_configurations import BAD, LEAST, TOP
 
@@ -28,7 +29,14 @@ LAMP_SPEC = DriverSpec(
     categories=("Lights",),
     links=("tcp",),
     profiles=("plain", "bright"),
-    options={"mood": ("calm", "merry"), "colour": str, "limit": int, "factor": float, "blinks": bool},
+    options={
+        "mood": ("calm", "merry"),
+        "colour": str,
+        "limit": int,
+        "factor": float,
+        "blinks": bool,
+        "sign": ShownText,
+    },
     make=_make,
 )
 

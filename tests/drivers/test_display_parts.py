@@ -17,7 +17,7 @@ from drivers.display.logic_controls import wire as logic_controls
 from drivers.display.ncr597x import wire as ncr
 from drivers.display.ncr597x.comparison import Comparison, difference
 from drivers.display.ncr597x.identity import identity
-from drivers.display.text import PATTERN, TWO_BY_TWENTY, Size, fits, fitted
+from drivers.display.text import PATTERN, TWO_BY_TWENTY, ShownText, Size, fitted, showable
 from drivers.display.who import REFUSED_MOST, Who
 
 SHOW: dict[str, Callable[[tuple[str, ...]], bytes]] = {
@@ -68,7 +68,19 @@ def test_no_text_makes_an_aedex_command(text: str) -> None:
 )
 def test_a_text_is_fitted(text: str, lines: tuple[str, str], whole: bool) -> None:
     assert fitted(text, Size(2, 20)) == tuple(line.ljust(20) for line in lines)
-    assert fits(text, TWO_BY_TWENTY) is whole
+    assert (takes(text) and showable(text)) is whole
+
+
+def takes(text: str) -> bool:
+    try:
+        return ShownText(text) == text
+    except ValueError:
+        return False
+
+
+def test_a_text_that_is_too_long_is_refused_with_what_was_expected() -> None:
+    with pytest.raises(ValueError, match=r"at most 2 lines of 20 characters.*, not 1 of up to 21"):
+        ShownText("x" * 21)
 
 
 def test_the_pattern_fills_both_lines() -> None:
