@@ -18,13 +18,10 @@ class Command(enum.IntEnum):
 
 
 class Answer(enum.IntEnum):
-    """Bulk IN, 6.2."""
+    """Bulk IN, 6.2: what answers those."""
 
     DATA_BLOCK = 0x80
     SLOT_STATUS = 0x81
-    PARAMETERS = 0x82
-    ESCAPE = 0x83
-    DATA_RATE = 0x84
 
 
 class Notice(enum.IntEnum):

@@ -23,6 +23,8 @@ from drivers.silence import Outcome
 SERIALS = (Property.DEVICE_SERIAL, Property.USB_SERIAL)
 """The first that is set is told."""
 COUNTER = "SequenceCounter"
+TRIES = 4  #: of one question in one poll
+SPOILED_S = 0.05
 
 Unanswered = Literal[Outcome.MISSED, Outcome.GARBLED]
 
@@ -67,27 +69,40 @@ class MagtekDialogue:
         if level == "interactive":
             yield Step("swipe", "untested", "for the technician to say", question=QUESTION)
 
-    def _ask(self, what: Property, deadline: Deadline) -> Answer | Unanswered:
+    def _ask(self, what: Property, deadline: Deadline, *, tries: int = TRIES) -> Answer | Unanswered:
         """Raises LinkErrors."""
-        until = deadline.within(self._reply_s)
         request = get(what)
-        if self._link.write(request, until) < len(request):
-            return Outcome.MISSED
-        report, garbled = b"", False
+        outcome: Unanswered = Outcome.MISSED
+        for again in reversed(range(tries)):
+            until = deadline.within(self._reply_s / 2 if again else self._reply_s)
+            if self._link.write(request, until) < len(request):
+                break
+            said = self._hear(what, until, SPOILED_S if again else self._reply_s)
+            if isinstance(said, Answer):
+                return said
+            if isinstance(said, Wrong):
+                outcome = Outcome.GARBLED
+            if deadline.expired():
+                break
+        return outcome
+
+    def _hear(self, what: Property, until: Deadline, spoiled_s: float) -> Answer | Wrong | None:
+        """None where nothing whole came. Wrong only `spoiled_s` after it: it may be a late one."""
+        report, wrong = b"", None
         while True:
             report += self._link.read(until)
             said = read(what, report)
             if isinstance(said, Wrong):
-                report, garbled = b"", True
+                report, wrong, until = b"", said, until.within(spoiled_s)
             elif said is not None:
                 return said
             if until.expired():
-                return Outcome.GARBLED if garbled else Outcome.MISSED
+                return wrong
 
     def _ask_serial(self, deadline: Deadline) -> str | None:
         """Empty where none is set: the answer is all zeros then, which no link can tell from none."""
         for what in SERIALS:
-            said = self._ask(what, deadline)
+            said = self._ask(what, deadline, tries=1)
             if said is Outcome.GARBLED:
                 return None
             if isinstance(said, Text) and said.text.strip():

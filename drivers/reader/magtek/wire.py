@@ -28,6 +28,8 @@ LENGTHS = {
     Property.DEVICE_SERIAL: range(SERIAL_MOST + 1),
     Property.SEQUENCE_COUNTER: range(COUNTER_BYTES, COUNTER_BYTES + 1),
 }
+REFUSALS = {what: range(0 if what is Property.SOFTWARE_ID else DATA_MOST) for what in Property}
+"""Every reader has a software id: it is never refused."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,9 +66,8 @@ def read(what: Property, report: bytes) -> Answer | Wrong | None:
     if len(report) < 2:
         return Wrong() if report and report[0] > HIGHEST_RESULT else None
     result, length, data = report[0], report[1], report[2 : 2 + report[1]]
-    if result > HIGHEST_RESULT or length not in (
-        LENGTHS[what] if result == Result.SUCCESS else range(DATA_MOST)
-    ):
+    lengths = LENGTHS[what] if result == Result.SUCCESS else REFUSALS[what]
+    if result > HIGHEST_RESULT or length not in lengths:
         return Wrong()
     if len(data) < length:
         return None

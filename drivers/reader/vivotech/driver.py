@@ -19,6 +19,8 @@ from drivers.reader.vivotech.wire import Answer, Frames, Noise, request
 from drivers.silence import Outcome
 
 TEXT_MOST = 120
+TRIES = 4  #: of one question in one poll: a line may spoil some
+SPOILED_S = 0.05  #: after noise the answer may still come
 STALE_READS = 8  #: bytes that wait before a question answer an earlier one
 
 Unanswered = Literal[Outcome.MISSED, Outcome.GARBLED]
@@ -38,6 +40,7 @@ class VivotechDialogue:
         self._setup = setup
         self._link = setup.link
         self._frames = Frames()
+        self._noise = False
         self._identity: Seldom[Mapping[str, str]] = Seldom(setup.clock, setup.poll_s, self._ask_identity)
 
     def opened(self) -> None:
@@ -49,8 +52,6 @@ class VivotechDialogue:
         said = self._ask(Ask.PING, deadline)
         if not isinstance(said, Answer):
             return said
-        if said.status == Status.CRC_ERROR:
-            return Outcome.GARBLED  # what it was sent did not reach it whole
         return Reading(
             conditions=conditions(said.status),
             facts={"last_status": word(said.status)},
@@ -78,7 +79,7 @@ class VivotechDialogue:
         return Step("self_check", "passed", f"the reader checks itself and restarts each day at {at} UTC")
 
     def _beep(self, deadline: Deadline) -> Step:
-        said = self._ask(Ask.BEEP, deadline)
+        said = self._ask(Ask.BEEP, deadline, tries=1)
         if not isinstance(said, Answer):
             return Step("beep", "failed", "the reader does not answer to it")
         if said.status in NOT_DONE:
@@ -89,22 +90,34 @@ class VivotechDialogue:
 
     # -- questions -----------------------------------------------------------------------------------
 
-    def _ask(self, what: Ask, deadline: Deadline) -> Answer | Unanswered:
+    def _ask(self, what: Ask, deadline: Deadline, *, tries: int = TRIES) -> Answer | Unanswered:
         """The answer to that command; one to another is a late one, and passed over. Raises LinkErrors."""
         self._drain(deadline)
-        until = deadline.within(self._setup.reply_s)
-        data = request(what)
-        if self._link.write(data, until) < len(data):
-            return Outcome.MISSED
-        garbled = False
+        self._noise = False
+        data, reply_s = request(what), self._setup.reply_s
+        for again in reversed(range(tries)):
+            until = deadline.within(reply_s / 2 if again else reply_s)
+            if self._link.write(data, until) < len(data):
+                break
+            said = self._hear(what.value[0], until, SPOILED_S if again else reply_s)
+            if said is not None:
+                return said
+            if deadline.expired():
+                break
+        return Outcome.GARBLED if self._noise else Outcome.MISSED
+
+    def _hear(self, command: int, until: Deadline, spoiled_s: float) -> Answer | None:
+        """None where no such answer came, or `spoiled_s` after what may have been it."""
         while True:
             for event in self._frames.feed(self._link.read(until)):
                 if isinstance(event, Noise):
-                    garbled = True
-                elif event.command == what.value[0]:
+                    self._noise, until = True, until.within(spoiled_s)
+                elif event.command == command and event.status != Status.CRC_ERROR:
                     return event
+                elif event.command == command:  # what it was sent did not reach it whole
+                    self._noise, until = True, until.within(spoiled_s)
             if until.expired():
-                return Outcome.GARBLED if garbled else Outcome.MISSED
+                return None
 
     def _drain(self, deadline: Deadline) -> None:
         """A link that is held may hold late answers; one opened for this poll has none."""
