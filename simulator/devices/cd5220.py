@@ -102,23 +102,11 @@ class Cd5220Display(Pole):
         self._string_mode, self._selected = False, True
 
     def _acts(self) -> Mapping[str, Act]:
-        glass = self.glass
         return {
-            "overwrite": lambda _: setattr(glass, "mode", "overwrite"),
-            "vertical": lambda _: setattr(glass, "mode", "vertical"),
-            "horizontal": lambda _: setattr(glass, "mode", "horizontal"),
+            **self._moves(),
             "upper line": lambda given: self._string(0, given),
             "lower line": lambda given: self._string(1, given),
             "scroll": lambda given: self._string(0, given),
-            "left": lambda _: glass.step(-1),
-            "right": lambda _: glass.step(1),
-            "up": lambda _: glass.line(-1),
-            "down": lambda _: glass.line(1),
-            "home": lambda _: glass.go(0),
-            "left end": lambda _: glass.left_end(),
-            "right end": lambda _: glass.right_end(),
-            "bottom": lambda _: glass.go(ROWS * COLUMNS - 1),
-            "position": self._position,
             "initialise": lambda _: self._initialise(),
             "clear": lambda _: self._clear(),
             "clear line": lambda _: self._clear_line(),
@@ -145,12 +133,6 @@ class Cd5220Display(Pole):
     def _clear_line(self) -> None:
         self._string_mode = False
         self.glass.clear_row()
-
-    def _position(self, given: bytes) -> None:
-        """Column 1 to 20, line 1 or 2."""
-        column, row = given
-        if 1 <= column <= COLUMNS and 1 <= row <= ROWS:
-            self.glass.go((row - 1) * COLUMNS + column - 1)
 
     def _select(self, given: bytes) -> None:
         """1 printer, 2 display, 3 both; as digits too."""

@@ -143,24 +143,12 @@ class DmdDisplay(Pole):
         return line and not self._mark
 
     def _acts(self) -> Mapping[str, Act]:
-        glass = self.glass
         return {
-            "left": lambda _: glass.step(-1),
-            "right": lambda _: glass.step(1),
-            "up": lambda _: glass.line(-1),
-            "down": lambda _: glass.line(1),
-            "home": lambda _: glass.go(0),
-            "left end": lambda _: glass.left_end(),
-            "right end": lambda _: glass.right_end(),
-            "bottom": lambda _: glass.go(ROWS * COLUMNS - 1),
-            "clear": lambda _: glass.clear(),
-            "clear line": lambda _: glass.clear_row(),
+            **self._moves(),
+            "clear": lambda _: self.glass.clear(),
+            "clear line": lambda _: self.glass.clear_row(),
             "initialise": lambda _: self._initialise(),
             "peripheral": self._select,
-            "overwrite": lambda _: setattr(glass, "mode", "overwrite"),
-            "vertical": lambda _: setattr(glass, "mode", "vertical"),
-            "horizontal": lambda _: setattr(glass, "mode", "horizontal"),
-            "position": self._position,
             "brightness": self._brightness(LEVELS_PCT),
             "self-test": lambda _: self._self_test(),
             "dtr": self._dtr,
@@ -190,12 +178,6 @@ class DmdDisplay(Pole):
         """1 printer, 2 display, 3 both."""
         if given[0] & 3:
             self._peripherals = given[0] & 3
-
-    def _position(self, given: bytes) -> None:
-        """Column 1 to 20, line 1 or 2."""
-        column, row = given
-        if 1 <= column <= COLUMNS and 1 <= row <= ROWS:
-            self.glass.go((row - 1) * COLUMNS + column - 1)
 
     def _self_test(self) -> None:
         self._self_tests += 1

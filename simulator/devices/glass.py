@@ -60,6 +60,11 @@ class Glass:
         if 0 <= cell < len(self.cells):
             self.cursor, self._full = cell, False
 
+    def place(self, column: int, row: int) -> None:
+        """Both count from 1."""
+        if 1 <= column <= self.columns and 1 <= row <= self.rows:
+            self.go((row - 1) * self.columns + column - 1)
+
     def step(self, cells: int) -> None:
         """Left (-1) or right (1), past an end to the other."""
         self.go((self.cursor + cells) % len(self.cells))

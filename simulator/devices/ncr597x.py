@@ -47,11 +47,12 @@ KINDS: Mapping[str, Kind] = {
     ),
 }
 
+MODEL = Knob("model", tuple(KINDS))
 KNOBS = (
     SHOWS,
     POWER,
     DSR,
-    Knob("model", tuple(KINDS)),
+    MODEL,
     Knob("firmware", ("V1.00.01",), text=True),
     Knob("serial", ("48C12345678",), text=True),
 )
@@ -88,7 +89,7 @@ class Ncr597xDisplay(Pole):
     def __init__(self) -> None:
         self._state = "low power"
         stream = PoleStream(COMMANDS, escapes=b"\x1b", control_characters=True)
-        super().__init__(stream, Glass(KINDS[KNOBS[3].default].rows, COLUMNS), *KNOBS)
+        super().__init__(stream, Glass(KINDS[MODEL.default].rows, COLUMNS), *KNOBS)
 
     def _start(self) -> None:
         super()._start()
@@ -106,15 +107,12 @@ class Ncr597xDisplay(Pole):
     def _acts(self) -> Mapping[str, Act]:
         glass = self.glass
         return {
+            **self._moves(),
             "reset": lambda _: self._reset(),
             "erase": lambda _: glass.clear(),
             "diagnostic": lambda _: self._enter("diagnostic"),
             "display on": lambda _: self._enter("on"),
             "low power": lambda _: self._enter("low power"),
-            "left": lambda _: glass.step(-1),
-            "right": lambda _: glass.step(1),
-            "up": lambda _: glass.line(-1),
-            "down": lambda _: glass.line(1),
             "position": lambda given: glass.go(given[0]),
             "brightness": self._dim,
             "id byte": lambda _: self._answers.append(bytes([self._kind.id_byte])),

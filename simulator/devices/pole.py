@@ -7,6 +7,7 @@ more. `shows=nonsense`: the glass shows something other than it was told.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Callable, Mapping
 
@@ -23,7 +24,7 @@ SHOWS = Knob("shows", ("told", "nonsense"))
 Act = Callable[[bytes], object]
 
 
-class Pole(Small):
+class Pole(Small, ABC):
     """A model gives its stream, its glass, and what each command does (`_acts`)."""
 
     status: frozenset[str] = frozenset()  #: commands that are answered in a stall too
@@ -40,8 +41,27 @@ class Pole(Small):
         self._table: Mapping[str, Act] = self._acts()
         super().__init__(*knobs)
 
+    @abstractmethod
     def _acts(self) -> Mapping[str, Act]:
-        raise NotImplementedError
+        """What each command of its stream does, by name."""
+
+    def _moves(self) -> dict[str, Act]:
+        """What most command sets have in common."""
+        glass = self.glass
+        return {
+            "left": lambda _: glass.step(-1),
+            "right": lambda _: glass.step(1),
+            "up": lambda _: glass.line(-1),
+            "down": lambda _: glass.line(1),
+            "home": lambda _: glass.go(0),
+            "bottom": lambda _: glass.go(len(glass.cells) - 1),
+            "left end": lambda _: glass.left_end(),
+            "right end": lambda _: glass.right_end(),
+            "position": lambda given: glass.place(*given),
+            "overwrite": lambda _: setattr(glass, "mode", "overwrite"),
+            "vertical": lambda _: setattr(glass, "mode", "vertical"),
+            "horizontal": lambda _: setattr(glass, "mode", "horizontal"),
+        }
 
     def _start(self) -> None:
         self._stream.clear()
