@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from drivers.printer.profiles import recommend
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Recognition:
@@ -60,7 +62,7 @@ _ALIKE_LEAST = 4  #: so many equal characters and nothing else are no number: FF
 _LANGUAGES = (
     # A word in the IEEE-1284 command set -> what speaks it.
     ("ESC/POS", Known("ESC/POS receipt printer", "escpos")),
-    ("STAR", Known("Star receipt printer")),
+    ("STAR", Known("Star receipt printer", "star")),
 )
 _LONG_KEYS = {"MANUFACTURER": "MFG", "MODEL": "MDL", "COMMAND SET": "CMD"}
 
@@ -91,13 +93,14 @@ def ieee1284(text: str) -> dict[str, str]:
 def recognise(vid: int, interface_classes: frozenset[int], id_1284: Mapping[str, str]) -> Recognition | None:
     """The most that can be said without a question to the device; None if it is none of ours."""
     spoken = id_1284.get("CMD", "").upper()
-    maker = id_1284.get("MFG", "").upper()
     model = " ".join(filter(None, (id_1284.get("MFG"), id_1284.get("MDL"))))
     for word, known in _LANGUAGES:
         if word in spoken:
-            profile = "epson-tm" if maker == "EPSON" else known.profile
             return Recognition(
-                what=model or known.what, how=f"IEEE-1284 id: {spoken}", driver=known.driver, profile=profile
+                what=model or known.what,
+                how=f"IEEE-1284 id: {spoken}",
+                driver=known.driver,
+                profile=recommend(known.driver or "", id_1284),
             )
     if vid in POS_VENDORS:
         known = POS_VENDORS[vid]

@@ -75,7 +75,7 @@ def test_for_a_technician(tmp_path: Path) -> None:
 
 def test_a_printer_that_nothing_here_speaks_to(tmp_path: Path) -> None:
     machine = Machine(tmp_path)
-    machine.printer(machine.usb("1-1", "0519:0003"), "MFG:Star;CMD:STAR;MDL:TSP143;", lp=None)
+    machine.printer(machine.usb("1-1", "03f0:0517"), "MFG:HP;CMD:PCL;MDL:LaserJet;", lp=None)
     assert "no driver of this version speaks to it" in run("--sysfs", str(tmp_path)).stdout
 
 

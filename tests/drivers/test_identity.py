@@ -35,7 +35,7 @@ def test_an_ieee_1284_id_is_read(text: str, fields: dict[str, str]) -> None:
             ("EPSON TM-T20", "escpos", "epson-tm"),
         ),
         (0x0416, {7}, {"MFG": "POS", "MDL": "80", "CMD": "ESC/POS"}, ("POS 80", "escpos", "plain")),
-        (0x0519, {7}, {"MFG": "Star", "MDL": "TSP143", "CMD": "STAR"}, ("Star TSP143", None, "plain")),
+        (0x0519, {7}, {"MFG": "Star", "MDL": "TSP143", "CMD": "STAR"}, ("Star TSP143", "star", "plain")),
         (0x03F0, {7}, {"MFG": "HP", "MDL": "LaserJet", "CMD": "PCL"}, ("HP LaserJet", None, "plain")),
         (0x03F0, {7}, {}, ("printer", None, "plain")),
         (0x08E6, {0x0B}, {}, ("smart-card reader", "ccid", "plain")),
