@@ -161,7 +161,8 @@ def imported(device: bytes | None) -> bytes:
 def submitted(seqnum: int, status: int, moved: int, data: bytes) -> bytes:
     """The end of a transfer; `status` 0 or an errno, `moved` its actual length, `data` what came IN."""
     basic = _BASIC.pack(_REPLY_SUBMIT, seqnum, 0, 0, 0)
-    return basic + _RET_SUBMIT.pack(-status, moved, 0, _NOT_ISOCHRONOUS, 0) + data
+    # Its tables say 0xffffffff packets where there are none, its captured example 0, as kernels send it.
+    return basic + _RET_SUBMIT.pack(-status, moved, 0, 0, 0) + data
 
 
 def unlinked(seqnum: int, status: int) -> bytes:
