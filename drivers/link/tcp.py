@@ -29,7 +29,7 @@ class TcpLink:
 
     def __init__(self, address: TcpAddress, *, ahead_bytes: int = 0) -> None:
         """`ahead_bytes`: so much may be written ahead of the device; the system's own choice where 0."""
-        self._address = address
+        self._address = self.address = address
         self._ahead_bytes = ahead_bytes
         self.held = address.hold
         self._waiter = Waiter()

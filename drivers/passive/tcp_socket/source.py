@@ -9,7 +9,7 @@ from __future__ import annotations
 import socket
 from collections.abc import Callable
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, TypeAlias
 
 from drivers.api import Clock, Deadline
 from drivers.errors import LinkUnusable
@@ -26,7 +26,7 @@ SOCKETS_MOST = 64
 RESOLVED_S = 300.0  #: a name's addresses are kept for so long
 PROC = Path("/proc/net")
 
-Sockets = Callable[[int, Deadline], list[wire.Socket]]
+Table: TypeAlias = Callable[[int, Deadline], list[wire.Socket]]
 
 
 class Beside(Protocol):
@@ -48,14 +48,11 @@ class TcpSocketSource:
         self._place = place
         self._clock = clock
         self._beside = beside
-        self._where = Addresses(place.host, clock)
-        self._sockets: Sockets = by_netlink
+        self._kernel = Kernel(place, clock)
         self._judge = Judge()
 
     def look(self, deadline: Deadline) -> Findings:
-        deadline = deadline.within(LOOK_S)
-        addresses = self._where.find(deadline)
-        ours = [one for one in self._all(deadline) if one.peer in addresses][:SOCKETS_MOST]
+        ours = self._kernel.sockets(deadline.within(LOOK_S))
         host = self._beside.since if self._beside is not None else lambda _at_s: Host()
         verdict = self._judge.look(ours, self._clock.monotonic_s(), host)
         living = [one for one in ours if one.state not in wire.OVER]
@@ -69,15 +66,6 @@ class TcpSocketSource:
     def close(self) -> None:
         """Nothing is held open."""
 
-    def _all(self, deadline: Deadline) -> list[wire.Socket]:
-        try:
-            return self._sockets(self._place.port, deadline)
-        except OSError:
-            if self._sockets is by_proc:
-                raise LinkUnusable("the kernel's table of sockets cannot be read") from None
-        self._sockets = by_proc  # not permitted here, or not built into this kernel
-        return self._all(deadline)
-
     def _says(self, living: int, verdict: Verdict) -> str:
         where = f"{self._place.host}:{self._place.port}"
         if not living:
@@ -85,6 +73,29 @@ class TcpSocketSource:
         if verdict.tries:
             return f"what is sent to {where} is not acknowledged, tried again {verdict.tries} times"
         return f"connected to {where}; all that was sent is acknowledged"
+
+
+class Kernel:
+    """What it tells of the sockets whose other end is the device's."""
+
+    def __init__(self, place: TcpAddress, clock: Clock) -> None:
+        self._port = place.port
+        self._where = Addresses(place.host, clock)
+        self._table: Table = by_netlink
+
+    def sockets(self, deadline: Deadline) -> list[wire.Socket]:
+        """Raises Unreachable where the device's name was never resolved, else LinkUnusable."""
+        addresses = self._where.find(deadline)
+        return [one for one in self._all(deadline) if one.peer in addresses][:SOCKETS_MOST]
+
+    def _all(self, deadline: Deadline) -> list[wire.Socket]:
+        try:
+            return self._table(self._port, deadline)
+        except OSError:
+            if self._table is by_proc:
+                raise LinkUnusable("the kernel's table of sockets cannot be read") from None
+        self._table = by_proc  # not permitted here, or not built into this kernel
+        return self._all(deadline)
 
 
 class Addresses:

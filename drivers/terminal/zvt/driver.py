@@ -8,13 +8,14 @@ payment host: they are made on demand alone.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import ClassVar
 
 from drivers.api import Deadline, DriverSpec, Json, Level, Observation, Occasion, Setup, Step, VerifiedBy
 from drivers.asked import AskedDriver, Reading
 from drivers.belief import NEEDED
 from drivers.errors import ProtocolError
+from drivers.link.address import TcpAddress
 from drivers.silence import POLLS, Outcome
 from drivers.terminal.zvt import conversation, line, meaning
 from drivers.terminal.zvt.consts import COMMAND_S, DIAGNOSIS, SELFTEST, STATUS_ENQUIRY
@@ -123,16 +124,19 @@ class ZvtDriver(AskedDriver):
         "unset": "status_enquiry_s is not set, so the terminal is never asked",
         "sale": "the terminal is asked only while no sale is in progress, and that is not known now",
         "paying": "a sale is in progress",
+        "held": "the till is connected to the terminal, which takes one connection at a time",
     }
 
-    def __init__(self, setup: Setup, each_s: float | None) -> None:
+    def __init__(self, setup: Setup, each_s: float | None, held: Callable[[], bool] = lambda: False) -> None:
+        """`held` tells whether the till is connected to it."""
         super().__init__(setup, ZvtDialogue(setup))
+        self._held = held
         self._each_s = None if each_s is None else max(LEAST_S, each_s)
         self._due_s = float("-inf")
         self._in_vain = 0
 
     def poll(self, deadline: Deadline) -> Observation:
-        if self._why_not("internal") or self._clock.monotonic_s() < self._due_s:
+        if self._clock.monotonic_s() < self._due_s or self._why_not("internal"):
             return self._observe()
         began_s = self._clock.monotonic_s()
         before = self._way.judge.missed
@@ -159,11 +163,11 @@ class ZvtDriver(AskedDriver):
         sale = self._setup.sale()
         if sale == "yes":
             return "paying"
-        if level == "external":
-            return ""
-        if self._each_s is None:
+        if level != "external" and self._each_s is None:
             return "unset"
-        return "" if sale == "no" else "sale"
+        if level != "external" and sale != "no":
+            return "sale"
+        return "held" if self._held() else ""
 
     def _wait_s(self, *, missed: bool) -> float:
         """Soon again where it is not settled yet: a silence, or an answer not believed."""
@@ -176,7 +180,16 @@ class ZvtDriver(AskedDriver):
 def make(setup: Setup) -> ZvtDriver:
     """Option: `status_enquiry_s`, how often it is asked while no sale is in progress; without it, never."""
     each_s = setup.options.get("status_enquiry_s")
-    return ZvtDriver(setup, float(each_s) if isinstance(each_s, int | float) else None)
+    return ZvtDriver(setup, float(each_s) if isinstance(each_s, int | float) else None, _held(setup))
+
+
+def _held(setup: Setup) -> Callable[[], bool]:
+    address = getattr(setup.link, "address", None)
+    if not isinstance(address, TcpAddress):
+        return lambda: False
+    from drivers.passive.tcp_socket.till import TillConnection  # noqa: PLC0415 - a terminal over TCP alone needs it
+
+    return TillConnection(address, setup.clock).there
 
 
 SPEC = DriverSpec(
