@@ -127,10 +127,20 @@ def test_a_sale_from_the_start_leaves_the_display_alone(name: str) -> None:
     sent = traffic(on)
     on.run(10)
     for level in ("internal", "external", "interactive"):
-        on.driver.selftest(level, OCCASION, Deadline.after(on.clock, LONGEST_S))
         found = selftest(on, level)
         assert not any(step.verdict == "passed" for step in found.values()), found
     assert sent == []
+
+
+@pytest.mark.parametrize("name", ANSWERING)
+def test_a_display_that_was_exchanged_during_a_sale_is_noticed(name: str) -> None:
+    on = bench(name)
+    on.run(5)
+    on.sale = "yes"
+    on.run(5)
+    on.tell("serial=DMDX777777" if name == "dmd" else "model=5972")
+    on.sale = "unknown"
+    assert raised(on.run(20)[-1]) == {"identity_changed"}
 
 
 def test_another_display_is_noticed() -> None:
@@ -267,9 +277,12 @@ def test_a_wired_line_shows_that_it_is_off(name: str) -> None:
     assert shown(forward.bench) == LINES
 
 
+FAULTS = ("slow:0.8", "slow:2.5", "drip:1", "drop:0.05", "die_mid_frame", "mute")
+LONG = ("babble", "stall", "flap:3")  #: cost more to run
+
+
 @pytest.mark.parametrize(
-    "fault",
-    ["slow:0.8", "slow:2.5", "drip:1", "drop:0.05", "babble", "die_mid_frame", "mute", "stall", "flap:3"],
+    "fault", [*FAULTS, *(pytest.param(fault, marks=[pytest.mark.slow]) for fault in LONG)]
 )
 @pytest.mark.parametrize("name", ANSWERING)
 def test_the_driver_recovers_when_the_line_does_and_takes_no_answer_for_another(
@@ -383,6 +396,7 @@ def test_what_the_technician_saw_is_published_as_the_operators_word(name: str) -
     assert condition["verified_by"] == ("readback" if name == "ncr597x" else "operator")
 
 
+@pytest.mark.slow
 def test_a_pattern_that_nobody_answers_for_goes_after_a_while() -> None:
     for name in ALL:
         on = bench(name)

@@ -47,7 +47,7 @@ class Dmd:
         self._asker: Asker[bytes] = Asker(setup, Parser())
         self._name: Belief[str] = Belief()
         self._who: Who[Info] = Who(SELDOM)
-        self._was_silent = False
+        self._was_away = False
 
     def opened(self) -> None:
         self.panel.opened()
@@ -56,14 +56,15 @@ class Dmd:
 
     def ask(self, deadline: Deadline) -> Reading | Outcome | None:
         if not self.panel.free():
+            self._was_away = True
             return None
         name = self._asker.ask(ask_info(HEARTBEAT), _text, deadline)
         if isinstance(name, Outcome):
-            self._was_silent = True
-            self._who.doubt()
+            self._was_away = True
             return name
-        if self._was_silent:  # it may have been switched off, or be another one
-            self._was_silent = False
+        if self._was_away:  # it may have been switched off, or be another one
+            self._was_away = False
+            self._who.doubt()
             self.panel.again()
         self.panel.keep(deadline)
         if self._name.hear(name):

@@ -48,7 +48,7 @@ class Ncr:
         self._id: Belief[int] = Belief()
         self._who: Who[str] = Who(("text",))
         self._comparison = Comparison()
-        self._was_silent = False
+        self._was_away = False
 
     def opened(self) -> None:
         self.panel.opened()
@@ -58,14 +58,15 @@ class Ncr:
 
     def ask(self, deadline: Deadline) -> Reading | Outcome | None:
         if not self.panel.free():
+            self._was_away = True
             return None
         said = self._asker.ask(ASK_ID, _id, deadline, alone=True)
         if isinstance(said, Outcome):
-            self._was_silent = True
-            self._who.doubt()
+            self._was_away = True
             return said
-        if self._was_silent:  # it may have been switched off, or be another one
-            self._was_silent = False
+        if self._was_away:  # it may have been switched off, or be another one
+            self._was_away = False
+            self._who.doubt()
             self.panel.again()
         self.panel.keep(deadline)
         if self._id.hear(said):
