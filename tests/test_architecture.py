@@ -100,6 +100,10 @@ RULES = (
     ),
     Rule("IPP's HTTP is sans-IO", "drivers/passive/ipp/http.py", IO),
     Rule("what a source heard is judged without IO", "drivers/passive/*/m*.py", IO),
+    *(
+        Rule(f"a payment terminal's {name} is sans-IO", f"drivers/terminal/zvt/{name}.py", IO)
+        for name in ("meaning", "conversation", "line")
+    ),
     Rule("the kernel's lines are read without IO", "drivers/passive/kernel_lines.py", IO),
     *(
         Rule(f"what a display shows: {name} is without IO", f"drivers/display/{name}.py", IO)
@@ -225,6 +229,7 @@ def test_imports(rule: Rule) -> None:
         ("drivers/passive/ipp/http.py", "import http.client, socket", "IPP's HTTP"),
         ("drivers/passive/snmp/mib.py", "import os", "what a source heard"),
         ("drivers/passive/kernel_lines.py", "import os", "the kernel's lines"),
+        ("drivers/terminal/zvt/line.py", "import time", "a payment terminal's line"),
         ("drivers/exchange.py", "import os", "an exchange"),
         ("drivers/passive/node.py", "from drivers.link.serial import SerialLink", "what is looked at"),
         ("drivers/network/judge.py", "import socket", "who judges"),
