@@ -89,11 +89,14 @@ def kernels() -> Backend:
 
 def rescanned() -> Backend:
     """A new one, that has looked at the bus anew: where the kernel's news of plugging in do not reach us."""
-    with _lock:
-        from usb.backend import libusb1  # noqa: PLC0415 - likewise
+    kernels()
+    from usb.backend import libusb1  # noqa: PLC0415 - likewise
 
-        libusb1._lib_object = None  # noqa: SLF001 - the old one goes with the last link that uses it
-    return kernels()
+    # The old one goes with the last link that uses it; loading the library anew would leak.
+    with _lock:
+        made: Backend = libusb1._LibUSB(libusb1._lib)  # noqa: SLF001 - pyusb has no other way to it
+        libusb1._lib_object = made  # noqa: SLF001 - same
+        return made
 
 
 def other(name: str) -> Backend:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from drivers.api import Deadline
-from drivers.errors import Absent
+from drivers.errors import Absent, LinkUnusable
 from drivers.link import usb_backend
 from drivers.link.address import UsbAddress
 from drivers.link.passive import ROOT
@@ -65,10 +65,13 @@ class KernelsBus:
         except ValueError:
             raise Absent(f"{at}: not plugged in any more") from None
         now_s = deadline.clock.monotonic_s()
-        found = self._listed(usb_backend.kernels(), bus, device, home)
-        if found is None and now_s >= self._rescan_s:
-            self._rescan_s = now_s + RESCAN_S
-            found = self._listed(usb_backend.rescanned(), bus, device, home)
+        try:
+            found = self._listed(usb_backend.kernels(), bus, device, home)
+            if found is None and now_s >= self._rescan_s:
+                self._rescan_s = now_s + RESCAN_S
+                found = self._listed(usb_backend.rescanned(), bus, device, home)
+        except TROUBLE as error:
+            raise LinkUnusable(f"{at}: libusb: {usb_backend.said(error)}") from error
         if found is None:
             raise Absent(
                 f"{at}: at {home.name}, and not yet known to libusb", hint="it is tried again by itself"
