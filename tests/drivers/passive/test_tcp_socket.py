@@ -309,6 +309,17 @@ def test_a_terminal_that_is_dead_is_unreachable_and_one_whose_port_hangs_is_froz
     assert shop.run(2 * NETWORK_EACH_S) == set()
 
 
+def test_a_port_that_hangs_and_then_the_terminal_dies_is_one_trouble_at_a_time(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    shop = Shop(monkeypatch)
+    shop.run(30)
+    assert shop.retransmit(40) == {"frozen"}
+    shop.echo_ms = None
+    assert shop.run(3 * NETWORK_EACH_S + 4) == {"unreachable"}
+    assert shop.seen.conditions["frozen"].value is False
+
+
 def test_one_that_never_answered_an_echo_is_judged_by_its_connection_alone(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
