@@ -1,6 +1,7 @@
 """What a display says of itself when asked seldom: each text is read alike three times before it counts.
 
-A display may be exchanged while it is silent, so after that all is asked anew. Pure.
+A display may be exchanged while it is silent, so after that all is asked anew; and once a minute the first of
+them, in case nobody noticed. Pure.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from typing import Generic, TypeVar
 from drivers.belief import NEEDED, Belief
 
 ASKED_MOST = 5  #: reads of one text at a time
+CHECK_S = 60.0  #: whoever asks keeps the time
 REFUSED_MOST = 3  #: so often without an answer, and it is not asked for again
 
 Key = TypeVar("Key")
@@ -42,6 +44,13 @@ class Who(Generic[Key]):
         for key in self._keys:
             if key not in self._texts and not self._read(key, ask):
                 return
+
+    def check(self, ask: Callable[[Key], str | None]) -> None:
+        """Ask for the first of them once more; another answer puts all in doubt."""
+        key = self._keys[0]
+        said = ask(key)
+        if said is not None and said != self._texts.get(key):
+            self.doubt()
 
     def _read(self, key: Key, ask: Callable[[Key], str | None]) -> bool:
         belief: Belief[str] = Belief()

@@ -192,6 +192,16 @@ def test_what_is_never_answered_is_not_asked_for_ever() -> None:
     assert who.texts() == {"firmware": "1.0"}
 
 
+def test_another_answer_puts_all_in_doubt() -> None:
+    who: Who[str] = Who(("serial", "firmware"))
+    who.inquire(lambda key: key)
+    for answer in ("serial", None):
+        who.check(lambda _key, answer=answer: answer)  # type: ignore[misc]
+        assert who.settled
+    who.check(lambda _key: "another")
+    assert not who.settled
+
+
 # -- comparison --------------------------------------------------------------------------------------
 
 TOLD = "".join(A).encode()

@@ -312,6 +312,44 @@ def test_an_hour_on_a_corrupting_line_shows_nothing_the_display_did_not_have(nam
         assert seen[-1].power is Power.ONLINE
 
 
+# -- knobs -------------------------------------------------------------------------------------------
+
+# model, link, a knob turned and turned back -> what it raises
+KNOBS: list[tuple[str, Flavour, str, str, set[str]]] = [
+    *[(name, "serial", "power=off", "power=on", {"power_off"}) for name in ALL],
+    *[(name, "serial", "shows=nonsense", "shows=told", set()) for name in (*WRITE_ONLY, "dmd")],
+    *[(name, "serial", "dsr=none", "dsr=wired", set()) for name in ALL],
+    ("ncr597x", "serial", "shows=nonsense", "shows=told", {"wrong_text"}),
+    ("ncr597x", "serial", "model=5972", "model=7454", {"identity_changed"}),
+    ("ncr597x", "serial", "firmware=V2.0", "firmware=V1.00.01", set()),
+    *[
+        case
+        for flavour in ("serial", "usb")
+        for case in (
+            ("dmd", flavour, "serial=DMDX777777", "serial=DMDX012345", {"identity_changed"}),
+            ("dmd", flavour, "firmware=2.00", "firmware=1.02", set()),
+            ("dmd", flavour, "answers=none", "answers=all", {"frozen"}),
+        )
+    ],
+    ("dmd", "usb", "power=off", "power=on", {"unplugged"}),
+]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("name", "flavour", "turned", "back", "kinds"), KNOBS)
+def test_each_knob_raises_and_clears_its_own_fault_and_no_other(
+    name: str, flavour: Flavour, turned: str, back: str, kinds: set[str]
+) -> None:
+    on = bench(name, flavour=flavour)
+    on.run(5)
+    on.tell(turned)
+    seen = on.run(90)
+    assert {frozenset(raised(o)) for o in seen} <= {frozenset(), frozenset(kinds)}
+    assert raised(seen[-1]) == kinds
+    on.tell(back)
+    assert raised(on.run(90)[-1]) == set()
+
+
 # -- self-tests --------------------------------------------------------------------------------------
 
 

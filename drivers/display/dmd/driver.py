@@ -20,7 +20,7 @@ from drivers.display.dmd.wire import (
 )
 from drivers.display.driver import WRONG_TEXT, DisplayDriver
 from drivers.display.panel import OPTIONS, SALE, Language, Panel
-from drivers.display.who import Who
+from drivers.display.who import CHECK_S, Who
 from drivers.identity import printable
 from drivers.silence import Outcome
 
@@ -48,6 +48,7 @@ class Dmd:
         self._name: Belief[str] = Belief()
         self._who: Who[Info] = Who(SELDOM)
         self._was_away = False
+        self._check_s = 0.0
 
     def opened(self) -> None:
         self.panel.opened()
@@ -69,8 +70,8 @@ class Dmd:
         self.panel.keep(deadline)
         if self._name.hear(name):
             self._who.doubt()
-        if self._name.reading is not None and not self._who.settled and self._asker.prompt:
-            self._who.inquire(lambda info: self._seldom(info, deadline))
+        if self._name.reading is not None and self._asker.prompt:
+            self._inquire(deadline)
         return Reading(identity=self._identity())
 
     def heard(self, data: bytes) -> bool:
@@ -82,6 +83,15 @@ class Dmd:
             yield self._own_test(deadline)
             yield from self._handshake(deadline)
         yield from self.panel.test(level, deadline)
+
+    def _inquire(self, deadline: Deadline) -> None:
+        now_s = self._clock.monotonic_s()
+        if not self._who.settled:
+            self._who.inquire(lambda info: self._seldom(info, deadline))
+            self._check_s = now_s + CHECK_S
+        elif now_s >= self._check_s:
+            self._who.check(lambda info: self._seldom(info, deadline))
+            self._check_s = now_s + CHECK_S
 
     def _seldom(self, info: Info, deadline: Deadline) -> str | None:
         said = self._asker.ask(ask_info(info), _text, deadline, tries=1)

@@ -26,7 +26,7 @@ from drivers.display.ncr597x.wire import (
     show,
 )
 from drivers.display.panel import OPTIONS, Language, Panel
-from drivers.display.who import Who
+from drivers.display.who import CHECK_S, Who
 from drivers.identity import printable
 from drivers.silence import Outcome
 
@@ -43,12 +43,14 @@ class Ncr:
     by_notice = False
 
     def __init__(self, setup: Setup) -> None:
+        self._clock = setup.clock
         self.panel = Panel(setup, LANGUAGE)
         self._asker: Asker[Event] = Asker(setup, Parser())
         self._id: Belief[int] = Belief()
         self._who: Who[str] = Who(("text",))
         self._comparison = Comparison()
         self._was_away = False
+        self._check_s = 0.0
 
     def opened(self) -> None:
         self.panel.opened()
@@ -71,8 +73,8 @@ class Ncr:
         self.panel.keep(deadline)
         if self._id.hear(said):
             self._who.doubt()
-        if self._id.reading is not None and not self._who.settled and self._asker.prompt:
-            self._who.inquire(lambda _what: self._seldom(deadline))
+        if self._id.reading is not None and self._asker.prompt:
+            self._inquire(deadline)
         self._compare(deadline)
         return Reading(
             conditions={WRONG_TEXT: self._comparison.wrong},
@@ -90,6 +92,15 @@ class Ncr:
     @property
     def _reads_back(self) -> bool:
         return self._id.reading in READS_BACK
+
+    def _inquire(self, deadline: Deadline) -> None:
+        now_s = self._clock.monotonic_s()
+        if not self._who.settled:
+            self._who.inquire(lambda _what: self._seldom(deadline))
+            self._check_s = now_s + CHECK_S
+        elif now_s >= self._check_s:
+            self._who.check(lambda _what: self._seldom(deadline))
+            self._check_s = now_s + CHECK_S
 
     def _seldom(self, deadline: Deadline) -> str | None:
         said = self._asker.ask(ASK_TEXT, _said, deadline, tries=1)
