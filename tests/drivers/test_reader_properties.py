@@ -27,9 +27,10 @@ SLOT_STATUS = st.tuples(st.integers(0, 3), st.integers(0, 255), st.integers(0, 2
 DATA_BLOCK = st.tuples(st.integers(0, 255), st.binary(max_size=33)).map(
     lambda t: bytes((0x80, len(t[1]), 0, 0, 0, 0, t[0], 0, 0, 0)) + t[1]
 )
-FRAME = st.tuples(
-    st.sampled_from([ask.value[0] for ask in Ask]), st.integers(0, 255), st.binary(max_size=40)
-).map(lambda t: (t, response(*t)))
+DATA = st.binary(max_size=40).filter(lambda data: TAG not in data)
+FRAME = st.tuples(st.sampled_from([ask.value[0] for ask in Ask]), st.integers(0, 255), DATA).map(
+    lambda t: (t, response(*t))
+)
 
 
 def cut(data: bytes, cuts: list[int]) -> list[bytes]:

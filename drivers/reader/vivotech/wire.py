@@ -54,7 +54,8 @@ class Frames:
             if noise:
                 found.append(Noise(noise))
             end = self._end()
-            # A tag inside says that the frame before it broke off, or that its length is wrong.
+            # A tag inside says that the frame before it broke off, or that its length is wrong: no text or
+            # number that is asked for here holds one.
             inner = self._rest.find(TAG, 1, end)
             if inner > 0:
                 found.append(Noise(inner))
