@@ -26,9 +26,12 @@ from drivers.passive import make
 from drivers.passive.ping import PingSource
 from drivers.passive.tcp_socket import meaning
 from drivers.terminal.zvt.driver import SPEC
+from tests.brokers import Broker
+from tests.counter import Counter as DaemonCounter
+from tests.counter import subscriber
 from tests.harness import raised, values
 from tests.network_lab import Lab, inside, ip, why_not
-from tests.simulator.serving import served
+from tests.simulator.serving import ServedDevice, served
 
 pytestmark = pytest.mark.system
 
@@ -147,9 +150,6 @@ def test_a_till_that_connects_in_vain_says_so_too(counter: Counter) -> None:
         till.connect_ex((TERMINAL, PORT))
         seen = counter.until({"frozen"}, 12)
         assert seen.in_use is False, "tries in vain are no payment"
-        counter.drop("ipproto", "tcp", on=False)
-        counter.drop()
-        counter.until({"unreachable"}, 12)
 
 
 @pytest.mark.usefixtures("hurried")
@@ -194,6 +194,59 @@ def test_a_whole_enquiry_of_the_tills_is_payment_traffic_and_no_fault(
             assert (seen.in_use, raised(seen)) == (False, set())
     finally:
         simulated.__exit__(None, None, None)
+
+
+class Paying(DaemonCounter):
+    """A counter with one payment terminal that the agent asks, and one that is the till's."""
+
+    asked, tills = "", ""
+
+    def write_config(self, link: str | None = None, device: str = "receipt") -> None:
+        super().write_config(link, device)
+        head = self.config.read_text("utf-8").partition("[[device]]")[0]
+        tables = (
+            '[sale]\nquiet_s = 1\n[[device]]\nid = "card"\ndriver = "zvt"\naccess = "exclusive"\n'
+            f'link = "{self.asked}"\nstatus_enquiry_s = 60\n'
+            f'[[device]]\nid = "card-2"\ndriver = "zvt"\nlink = "{self.tills}"\npoll_s = 0.2\n'
+        )
+        self.config.write_text(head + tables, "utf-8")
+
+
+def test_what_both_kinds_of_access_tell_reaches_the_broker(short_path: Path, broker: Broker) -> None:
+    one, two = short_path / "1", short_path / "2"
+    for folder in (one, two):
+        folder.mkdir()
+    with (
+        served(one, "tcp:127.0.0.1:0", model="zvt", settings=("memory=full",)) as asked,
+        served(two, "tcp:127.0.0.1:0", model="zvt") as tills,
+        subscriber(broker.url) as seen,
+    ):
+        counter = Paying(short_path, broker.url, terminal='maintenance = "24/7"')
+        counter.asked, counter.tills = (str(_door(each)) for each in (asked, tills))
+        try:
+            counter.start_daemon()
+            seen.wait_fault("card/memory_full", "raised", 20)
+            report = seen.on("device/card")[-1]
+            assert (report["power"], report["identity"]["firmware"]) == ("online", "2.14.15")
+            assert report["categories"] == ["CAT", "PINPad"]
+            assert report["conditions"]["memory_full"]["verified_by"] == "readback"
+            port = int(counter.tills.rpartition(":")[2])
+            with socket.create_connection(("127.0.0.1", port)) as till:
+                till.sendall(ENQUIRY)
+                seen.wait(lambda _m: seen.on("health")[-1]["sale"] == "yes", 10, "a sale")
+            beside = seen.on("device/card-2")[-1]
+            assert beside["facts"]["looked"]["tcp-socket"] == "answers"
+            assert beside["conditions"]["frozen"]["value"] in (None, False)
+            seen.wait(lambda _m: seen.on("health")[-1]["sale"] == "no", 10, "its end")
+            counter.stop_daemon()
+        finally:
+            counter.close()
+
+
+def _door(terminal: ServedDevice) -> str:
+    doors = terminal.tell()["doors"]
+    assert isinstance(doors, list)
+    return str(doors[0])
 
 
 def test_passive_opens_no_connection_to_the_terminal(short_path: Path) -> None:
