@@ -39,7 +39,7 @@ class Findings:
 
     conditions: Mapping[str, bool | None] = field(default_factory=dict)
     power: Power = Power.UNKNOWN
-    in_use: bool | None = None  #: somebody's data is being printed
+    in_use: bool | None = None  #: somebody's data is being printed, or somebody pays
     identity: Mapping[str, str] = field(default_factory=dict)
     facts: Mapping[str, Json] = field(default_factory=dict)
     statistics: Mapping[str, float] = field(default_factory=dict)
