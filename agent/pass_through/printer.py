@@ -12,6 +12,7 @@ from drivers.link import address as addresses
 from drivers.link.serial import SerialLink
 from drivers.link.shared_wire import OPEN
 from drivers.link.tcp import TcpLink
+from drivers.link.usblp import UsblpLink
 
 AHEAD_BYTES = 8192
 SERIAL_AGAIN_S = 0.3
@@ -27,12 +28,17 @@ class Printer:
 
     def __init__(self, device: str, link: str) -> None:
         place = addresses.parse(link)
-        self._link: SerialLink | TcpLink
+        self._link: SerialLink | TcpLink | UsblpLink
         if isinstance(place, addresses.SerialAddress):
             self._link = SerialLink(place)
             self.kept, self.network, self._again_s = True, False, SERIAL_AGAIN_S
             self._line: Line | None = Line(place.baud, place.flow == "rtscts", place.flow == "xonxoff")
             self._char_bits = 2 + place.bits + (place.parity != "N")
+        elif isinstance(place, addresses.UsbAddress) and not isinstance(place, addresses.HidAddress):
+            self._link = UsblpLink(place)
+            self.kept, self.network, self._again_s = True, False, SERIAL_AGAIN_S
+            self._line = None
+            self._char_bits = 0
         elif not isinstance(place, addresses.TcpAddress):
             raise AddressError(f"{link}: a device behind such a link cannot be shared")
         else:

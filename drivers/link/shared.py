@@ -53,7 +53,7 @@ class SharedLink:
         place = addresses.parse(link)
         self.scheme: str = place.scheme
         self.held = not isinstance(place, addresses.TcpAddress) or place.hold
-        self.proves_power = isinstance(place, addresses.TcpAddress)
+        self.proves_power = not isinstance(place, addresses.SerialAddress)
         self.state: State | None = None  #: what was last said; None until the pass-through was reached
         self._path = path
         self._waiter = Waiter()

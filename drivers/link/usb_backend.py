@@ -12,7 +12,7 @@ import os
 import threading
 from array import array
 from collections.abc import Iterable
-from importlib import metadata, util
+from importlib import util
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -101,6 +101,8 @@ def rescanned() -> Backend:
 
 def other(name: str) -> Backend:
     """`NAME:ARGUMENT` by the entry points; raises LinkUnusable."""
+    from importlib import metadata  # noqa: PLC0415 - it drags e-mail in, and the pass-through comes by here
+
     kind, _, argument = name.partition(":")
     found = next(iter(metadata.entry_points(group=GROUP, name=kind)), None)
     if found is None:
