@@ -80,7 +80,7 @@ def test_the_drawer_is_a_fact(level: str, drawer: str) -> None:
 
 
 # settings, fault and its end, link -> what holds then, and the power
-SILENCE = [
+SILENCE: list[tuple[str, str, str, Flavour, str, Power]] = [
     ("dsr=wired", "fault=mute", "fault=none", "serial", "frozen", Power.OFFLINE),
     ("dsr=none", "fault=mute", "fault=none", "serial", "silent", Power.OFF_OFFLINE),
     ("dsr=wired", "power=off", "power=on", "serial", "power_off", Power.OFF),
@@ -90,13 +90,21 @@ SILENCE = [
     ("dsr=none", "power=off", "power=on", "tcp", "unreachable", Power.OFF_OFFLINE),
     ("dsr=none", "fault=unplug", "fault=none", "tcp", "unreachable", Power.OFF_OFFLINE),
     ("dsr=none", "fault=babble", "fault=none", "serial", "garbled", Power.UNKNOWN),
+    ("dsr=none", "fault=babble", "fault=none", "tcp", "garbled", Power.UNKNOWN),
+    ("dsr=none", "fault=mute", "fault=none", "usb", "frozen", Power.OFFLINE),
+    ("dsr=none", "fault=die_mid_frame", "fault=none", "usb", "frozen", Power.OFFLINE),
+    ("dsr=none", "power=off", "power=on", "usb", "unplugged", Power.OFF_OFFLINE),
+    ("dsr=none", "fault=unplug", "fault=none", "usb", "unplugged", Power.OFF_OFFLINE),
+    ("dsr=none", "fault=babble", "fault=none", "usb", "garbled", Power.UNKNOWN),
 ]
 
 
 @pytest.mark.parametrize("hold", [True, False], ids=["held", "asked"])
 @pytest.mark.parametrize(("settings", "fault", "end", "link", "kind", "power"), SILENCE)
-def test_silence(settings: str, fault: str, end: str, link: str, kind: str, power: Power, hold: bool) -> None:
-    bench = Bench(settings=(settings,), flavour="tcp" if link == "tcp" else "serial", hold=hold)
+def test_silence(
+    settings: str, fault: str, end: str, link: Flavour, kind: str, power: Power, hold: bool
+) -> None:
+    bench = Bench(settings=(settings,), flavour=link, hold=hold)
     bench.run(4)
     bench.tell(fault)
     seen = bench.run(9)

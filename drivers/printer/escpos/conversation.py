@@ -23,6 +23,7 @@ ROUNDS = 8  #: in one poll or after one push, so that a line that babbles ends i
 ASB_AGAIN_S = 10.0  #: until what was not obeyed is sent again, and twice as long at each further time:
 ASB_AGAIN_MOST_S = 600.0  #: a stalled printer must not be filled with it
 IN_JOB_S = 1.0  #: what is pushed during a job of the till's, and stands alone, is believed after so long
+BABBLE_BYTES = 64  #: of noise since the poll before: no line that loses a bit now and then has so much
 STALE_READS = 16  #: of what waits before a poll; a device that sends more than that is babbling
 
 
@@ -44,6 +45,7 @@ class Conversation:
         self._reply_s = setup.reply_s
         self._learned = learned
         self._errors = errors
+        self._shared = setup.shared
         self._asb_allowed = asb and setup.link.held
         self._on_process = on_process
         self._on_job = on_job
@@ -52,6 +54,7 @@ class Conversation:
         self.belief = Belief()
         self._heard = False  # the printer said something valid
         self.noise = False  #: since the last poll began
+        self._noise_bytes = 0  # since then
         self.woken = False  #: the last read was ended from outside
         self.raw: dict[str, str] = {}  #: the bytes that the belief rests on
         self._valid = False  # since the last poll began
@@ -94,6 +97,10 @@ class Conversation:
         self._rounds_left = ROUNDS
         self._overtaken = self._link.busy()
         self._take_stale()
+        noise_bytes, self._noise_bytes = self._noise_bytes, 0
+        if noise_bytes >= BABBLE_BYTES and not self._shared:
+            self.noise = True
+            return Outcome.GARBLED
         if self.round.possible() and not self._overtaken:
             self.round.poll_begins()
             self.pump(deadline, self._round_done)
@@ -316,8 +323,9 @@ class Conversation:
                     self._on_process(body)
                 else:
                     self._block = body
-            case Noise():
+            case Noise(seen):
                 self.noise = True
+                self._noise_bytes += len(seen)
                 self.round.spoil(self._clock.monotonic_s())
 
     def _said(self) -> None:
