@@ -428,8 +428,9 @@ def test_there_is_an_end_to_clients(printer: ServedDevice, bus: Path) -> None:
     until(lambda: find(bus) is not None)
 
 
-def test_it_comes_and_goes_a_hundred_times(printer: ServedDevice, bus: Path) -> None:
-    for _ in range(100):
+@pytest.mark.parametrize("times", [100, pytest.param(1000, marks=pytest.mark.soak)])
+def test_it_comes_and_goes_again_and_again(printer: ServedDevice, bus: Path, times: int) -> None:
+    for _ in range(times):
         with opened(bus) as device:
             assert ask(device) == b"\x12"
             printer.tell("fault=unplug")
