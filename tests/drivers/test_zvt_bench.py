@@ -106,7 +106,7 @@ def test_noise_is_garbled_where_no_checksum_tells_it_from_an_answer() -> None:
         one = bench(flavour)  # type: ignore[arg-type]
         one.run(5)
         one.tell("fault=babble")
-        assert raised(one.run(600)[-1]) == kinds
+        assert raised(one.run(400)[-1]) == kinds
 
 
 @pytest.mark.parametrize("fault", ["slow:0.2", "drip:0.01", "drop:0.02", "flap:20"])
