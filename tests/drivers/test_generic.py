@@ -9,6 +9,7 @@ from drivers.errors import HeldByOther, NoPermission
 from drivers.printer.generic.driver import SPEC
 from tests.clock import TurnedClock
 from tests.fakes import ScriptedLink
+from tests.fast_forward import Forward
 from tests.harness import Bench, Flavour, raised, values
 
 OCCASION = Occasion(terminal="T-0001", at="2026-01-02 03:04:05")
@@ -39,6 +40,20 @@ def test_that_it_is_gone_is_told_though_it_never_said_a_word(
     printer.tell("fault=none")
     last = printer.run(6)[-1]
     assert (raised(last), last.power) == (set(), power)
+
+
+def test_unplugged_it_is_a_fault_also_over_a_restart() -> None:
+    forward = Forward(bench("serial", "answers=none"))
+    assert forward.run(20) == []
+    forward.tell("fault=unplug")
+    assert forward.run(20) == ["raised receipt/unplugged"]
+    forward.restart()
+    assert forward.run(20) == []
+    assert forward.conditions()["unplugged"] is True
+    forward.tell("fault=none")
+    assert forward.run(20) == ["cleared receipt/unplugged"]
+    forward.tell("fault=mute,stall,slow:3")
+    assert forward.run(60) == []
 
 
 @pytest.mark.parametrize("flavour", ["serial", "tcp"])

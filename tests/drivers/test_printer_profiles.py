@@ -10,7 +10,7 @@ from drivers.learned import Learned
 from drivers.printer.escpos import profiles as escpos
 from drivers.printer.escpos.consts import ErrorCause, Query
 from drivers.printer.escpos.driver import SPEC
-from drivers.printer.escpos.status import conditions, from_answers
+from drivers.printer.escpos.status import conditions, from_answers, from_asb
 from drivers.printer.escpos.wire import ask_status
 from drivers.printer.profiles import KNOWN, recommend
 from drivers.printer.rated import Rated
@@ -53,6 +53,15 @@ def test_what_a_bit_means_depends_on_the_model() -> None:
     said = conditions(from_answers(answers, escpos.PROFILES["snbc-btp-r580"].errors))
     assert (said["error_recoverable"], said["error_unrecoverable"]) == (None, None)
     assert (said["head_hot"], said["cutter_error"]) == (True, False)
+    pushed = from_asb(bytes((0x38, 0x0C, 0, 0)), escpos.PROFILES["citizen"].errors)
+    said = conditions(pushed)
+    assert (said["error_recoverable"], said["cutter_error"]) == (False, True)  # a jam is no other error
+    pushed = from_asb(bytes((0x38, 0x04, 0, 0)), escpos.PROFILES["citizen"].errors)
+    assert (conditions(pushed)["error_recoverable"], pushed.cutter, pushed.unrecoverable) == (
+        None,
+        False,
+        False,
+    )
     assert ErrorCause.UNRECOVERABLE in escpos.PROFILES["plain"].errors
 
 

@@ -335,7 +335,7 @@ class Conversation:
         # Where only automatic status tells anything, its answer to arming is the poll.
         asked = self._asb_asked_s is not None and not self.round.possible()
         self._asb_asked_s = None
-        self._asb = status.from_asb(frame)
+        self._asb = status.from_asb(frame, self._errors)
         weight = ASKED if asked else PUSHED
         if self._link.busy():
             weight = self._weight_in_job(frame, self.raw.get("asb"))

@@ -47,8 +47,12 @@ PROFILES: Mapping[str, Profile] = {
     ),
     # U230: an impact printer; its head is rated in characters, its mechanism in lines.
     "epson-tm-u230": replace(_EPSON, rated=Rated(cutter_cuts=1_000_000)),
-    # CT: GS I knows no serial number there.
-    "citizen": Profile(asb=True, info=(Info.MAKER, Info.MODEL, Info.FIRMWARE)),
+    # CT: GS I knows no serial number there; the recoverable bit usually means that the cover was opened.
+    "citizen": Profile(
+        asb=True,
+        info=(Info.MAKER, Info.MODEL, Info.FIRMWARE),
+        errors=ALL_ERRORS ^ ErrorCause.RECOVERABLE,
+    ),
     # SNBC: in DLE EOT 3 bit 2 is undefined, bit 5 fixed to 0.
     "snbc-btp-r580": Profile(errors=_HEAD_ONLY),
     # MOB: answers DLE EOT 1 and 4 only.

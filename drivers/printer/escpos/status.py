@@ -100,19 +100,23 @@ def from_answers(answers: Mapping[Query, int], errors: ErrorCause | None = None)
     )
 
 
-def from_asb(frame: bytes) -> Reading:
-    """From one frame of automatic status."""
+def from_asb(frame: bytes, errors: ErrorCause | None = None) -> Reading:
+    """From one frame of automatic status, whose second byte has the bits of DLE EOT 3."""
     first, second, third = frame[0], frame[1], frame[2]
+
+    def error(cause: Asb2) -> bool | None:
+        return None if errors is not None and not errors & cause else bool(second & cause)
+
     return Reading(
         pin3_high=bool(first & Asb1.PIN3_HIGH),
         offline=bool(first & Asb1.OFFLINE),
         cover_open=bool(first & Asb1.COVER_OPEN),
         paper_end=bool(third & Asb3.END),
         paper_near_end=bool(third & Asb3.NEAR_END),
-        cutter=bool(second & Asb2.CUTTER),
-        recoverable=bool(second & Asb2.RECOVERABLE),
-        unrecoverable=bool(second & Asb2.UNRECOVERABLE),
-        auto_recoverable=bool(second & Asb2.AUTO_RECOVERABLE),
+        cutter=error(Asb2.CUTTER),
+        recoverable=error(Asb2.RECOVERABLE),
+        unrecoverable=error(Asb2.UNRECOVERABLE),
+        auto_recoverable=error(Asb2.AUTO_RECOVERABLE),
     )
 
 
