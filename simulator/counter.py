@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from simulator.devices.usb import has_usb
 from simulator.loop import Loop
 from simulator.station import Plan, Station
 from simulator.till.till import Till
 
 BROKER = "mqtt://127.0.0.1:1883"
 CONFIG_NAME = "tillwatch.toml"
+HOST = "host"
 
 _CONFIG = """\
 # Written by `tillwatch-sim counter`: the daemon's configuration for this simulated counter.
@@ -34,19 +37,47 @@ poll_s = 2
 [sale]
 # A day in half a minute: customers come quickly here.
 quiet_s = 2
-
+"""
+_DEVICE = """
 [[device]]
-id = "receipt"
-driver = "escpos"
-link = {receipt}
+id = {id}
+driver = {driver}
+link = {link}
 {access}
-profile = "epson-tm"
-poll_s = 2
 """
 _EXCLUSIVE = 'access = "exclusive"'
 _SHARED = """\
 access = "shared"
 till = {till}"""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """One device's place at the counter. `door`: `tty`, `tcp`, or over `usb` as the driver's link says it."""
+
+    id: str
+    model: str
+    door: str
+    keys: str = ""  #: further lines of its configuration
+    driver: str = ""  #: where it is not the model's name
+    settings: tuple[str, ...] = ()
+
+
+PLACES = (
+    Place("receipt", "escpos", "tty", 'profile = "epson-tm"'),
+    Place("kitchen", "star", "tcp", 'profile = "star-line"'),
+    Place("voucher", "escpos", "usb", driver="generic", settings=("answers=none",)),
+    Place("chip-reader", "ccid", "usb"),
+    Place("tap-reader", "vivotech", "tty"),
+    Place("swipe-reader", "magtek", "hid"),
+    Place("payment", "zvt", "tcp", "status_enquiry_s = 60"),
+    Place("display", "ncr597x", "tty", 'text = "Welcome"'),
+    Place("display-dmd", "dmd", "tty"),
+    Place("display-cd5220", "cd5220", "tty"),
+    Place("display-aedex", "aedex", "tty"),
+    Place("display-logic", "logic_controls", "tty"),
+)
+SHARED = "receipt"  #: what the till prints on
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,12 +91,20 @@ class TillPlan:
 class Counter:
     """Open from `open` to `close`; runs as parts of `loop`."""
 
-    def __init__(self, folder: Path, broker: str, loop: Loop, till: TillPlan | None = None) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        broker: str,
+        loop: Loop,
+        till: TillPlan | None = None,
+        places: Iterable[Place] = PLACES,
+    ) -> None:
         self._folder = folder.absolute()
         self._till_plan = till
         self._till: Till | None = None
         self._broker = broker
         self._loop = loop
+        self._places = tuple(places)
         self._stations: list[Station] = []
 
     @property
@@ -76,19 +115,16 @@ class Counter:
         """Serve every device, then write the configuration; `DoorError`, `ControlError`, `OSError`."""
         self._folder.mkdir(parents=True, exist_ok=True)
         self.config.unlink(missing_ok=True)
-        for name, model, door in (
-            ("receipt", "escpos", f"tty:{self._folder / 'receipt'}"),
-            ("host", "host", f"file:{self._folder / 'host.json'}"),
-        ):
-            plan = Plan(model=model, doors=[door], control=control_of(self._folder, name))
-            station = Station(plan, self._loop)
-            self._stations.append(station)
-            station.open()
+        self._serve(HOST, HOST, f"file:{self._folder / 'host.json'}")
+        blocks = []
+        for place in self._places:
+            station = self._serve(place.id, place.model, self._door(place), place.settings)
+            blocks.append(self._block(place, station))
         if till := self._till_plan:
             self._till = Till(till_port_of(self._folder), self._loop, each_s=till.each_s, say=till.say)
             self._till.open()
         beside = self.config.with_name(f".{CONFIG_NAME}")
-        beside.write_text(self._config_text(), encoding="utf-8")
+        beside.write_text(self._head() + "".join(blocks), encoding="utf-8")
         beside.replace(self.config)
 
     def close(self) -> None:
@@ -98,15 +134,44 @@ class Counter:
         for station in self._stations:
             station.close()
 
-    def _config_text(self) -> str:
+    def _serve(self, name: str, model: str, door: str, settings: tuple[str, ...] = ()) -> Station:
+        control = control_of(self._folder, name)
+        station = Station(Plan(model=model, doors=[door], settings=settings, control=control), self._loop)
+        self._stations.append(station)
+        station.open()
+        return station
+
+    def _door(self, place: Place) -> str:
+        if place.door == "tty":
+            return f"tty:{self._folder / place.id}"
+        return "tcp:127.0.0.1:0" if place.door == "tcp" else f"usb:unix:{self._folder / place.id}.usb"
+
+    def _link(self, place: Place, station: Station) -> str:
+        """Where the daemon finds it."""
+        if place.door == "tty":
+            return f"serial:{self._folder / place.id}"
+        device = station.served.device
+        if has_usb(device) and place.door != "tcp":
+            ids = f"{device.shape.vid:04x}:{device.shape.pid:04x}"
+            return f"{place.door}:{ids}?backend=unix:{self._folder / place.id}.usb"
+        return station.doors()[0]
+
+    def _block(self, place: Place, station: Station) -> str:
         till = json.dumps(f"tty:{till_port_of(self._folder)}")
-        # A JSON string is a TOML string too.
+        shared = self._till_plan is not None and place.id == SHARED
+        block = _DEVICE.format(
+            id=json.dumps(place.id),  # a JSON string is a TOML string too
+            driver=json.dumps(place.driver or place.model),
+            link=json.dumps(self._link(place, station)),
+            access=_SHARED.format(till=till) if shared else _EXCLUSIVE,
+        )
+        return block + (f"{place.keys}\n" if place.keys else "")
+
+    def _head(self) -> str:
         return _CONFIG.format(
             broker=json.dumps(self._broker),
             state=json.dumps(str(self._folder / "state")),
             vitals=json.dumps(f"file:{self._folder / 'host.json'}"),
-            access=_SHARED.format(till=till) if self._till_plan else _EXCLUSIVE,
-            receipt=json.dumps(f"serial:{self._folder / 'receipt'}"),
         )
 
 
