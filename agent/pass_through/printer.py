@@ -170,7 +170,7 @@ class Printer:
 
     def _note(self, error: LinkError) -> None:
         if self.trouble is None or self.trouble.code != error.code:
-            self._log.warning("%s; %s", error, error.hint)
+            self._log.warning("%s; %s", str(error), error.hint)
         # A copy: the error itself would keep the frames it passed through, and all they hold.
         self.trouble = type(error)(str(error), hint=error.hint)
         self._link.close()

@@ -83,14 +83,18 @@ class UsblpLink:
         if self._descriptor < 0:
             self._waiter.wait(None, 0, deadline)
             return b""
-        if not self._waiter.wait(self._descriptor, select.POLLIN, deadline):
+        ready = self._waiter.wait(self._descriptor, select.POLLIN, deadline)
+        if not ready:
             return b""
         try:
-            return os.read(self._descriptor, READ_BYTES)
+            data = os.read(self._descriptor, READ_BYTES)
         except OSError as error:
-            if error.errno in _NOT_NOW:
-                return b""
-            raise self._lost(error) from error
+            if error.errno not in _NOT_NOW:
+                raise self._lost(error) from error
+            data = b""
+        if not data and ready & select.POLLHUP:
+            raise self._lost(OSError(errno.ENODEV, os.strerror(errno.ENODEV)))
+        return data
 
     def write(self, data: bytes, deadline: Deadline) -> int:
         if self._descriptor < 0:
