@@ -34,7 +34,9 @@ class Reading:
 
     conditions: Mapping[str, bool | None] = field(default_factory=dict)
     facts: Mapping[str, Json] = field(default_factory=dict)
-    identity: Mapping[str, str] = field(default_factory=dict)  #: `serial`, `model`, `maker`, `firmware`...
+    identity: Mapping[str, str] = field(
+        default_factory=dict
+    )  #: `serial`, `model`, `manufacturer`, `firmware`...
     statistics: Mapping[str, float] = field(default_factory=dict)  #: UnifiedPOS names
     evidence: Mapping[str, Json] = field(default_factory=dict, compare=False)  #: raw bytes behind it
 

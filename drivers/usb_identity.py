@@ -21,12 +21,12 @@ EACH_S = 0.25  #: a descriptor comes in milliseconds
 TEXT_MOST = 64
 
 RELEASE = slice(12, 14)  #: bcdDevice
-STRINGS: Mapping[str, int] = {"maker": 14, "model": 15, "serial": 16}
+STRINGS: Mapping[str, int] = {"manufacturer": 14, "model": 15, "serial": 16}
 """Name -> where the device descriptor has the string's number; number 0 is none."""
 
 
 def ask_identity(link: ControlLink, deadline: Deadline) -> dict[str, str] | None:
-    """`maker`, `model`, `serial`, `firmware` (bcdDevice), as far as it has them; None if it says nothing.
+    """`manufacturer`, `model`, `serial`, `firmware` (bcdDevice), as far as it has them; None if it says nothing.
 
     Raises LinkErrors.
     """

@@ -83,6 +83,7 @@ def test_more_time_is_alive() -> None:
 SILENCE = [
     ("fault=mute", "fault=none", "frozen", Power.OFFLINE),
     ("fault=die_mid_frame", "fault=none", "frozen", Power.OFFLINE),
+    ("fault=babble", "fault=none", "garbled", Power.UNKNOWN),
     ("fault=mute,babble", "fault=none", "garbled", Power.UNKNOWN),
     ("fault=unplug", "fault=none", "unplugged", Power.OFF_OFFLINE),
     ("power=off", "power=on", "unplugged", Power.OFF_OFFLINE),
@@ -240,7 +241,7 @@ def poll(setup: Setup, count: int = 1) -> Observation:
 def test_who_it_is_comes_from_its_descriptors() -> None:
     link, _, setup = scripted()
     assert poll(setup).identity == {
-        "maker": "Identive",
+        "manufacturer": "Identive",
         "model": "SCR3310",
         "serial": "53311440",
         "firmware": "5.20",

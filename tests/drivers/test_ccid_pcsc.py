@@ -57,7 +57,7 @@ def test_a_status_is_told_and_the_readers_own_errors_are_unknown() -> None:
     service = Service(present=True, in_use=True)
     seen = service.poll()
     assert seen.power is Power.ONLINE
-    assert seen.identity == {"maker": "Identive", "firmware": "5.20.0"}
+    assert seen.identity == {"manufacturer": "Identive", "firmware": "5.20.0"}
     assert (seen.facts["card"], seen.facts["in_use"]) == ("present", True)
     assert (values(seen)["hardware_error"], values(seen)["over_current"]) == (None, None)
     assert values(seen)["card_service_down"] is False

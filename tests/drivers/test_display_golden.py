@@ -91,7 +91,7 @@ def test_each_request_stands_in_a_transcript() -> None:
 
 @pytest.mark.parametrize("transcript", [t for model, t in CASES if model == "dmd"], ids=lambda t: t.name)
 def test_dmd_answers(transcript: Transcript) -> None:
-    names = {66: "maker", 65: "firmware", 67: "model", 68: "serial"}
+    names = {66: "manufacturer", 65: "firmware", 67: "model", 68: "serial"}
     parser, known, asked = dmd.Parser(), {}, 0
     for step in transcript.steps:
         match step:

@@ -147,13 +147,13 @@ def test_ncr_tells_an_id_byte_from_a_text() -> None:
     [
         (
             "NCR 008-0221552, F/W V1.00.01",
-            {"maker": "NCR", "part": "008-0221552", "firmware": "V1.00.01"},
+            {"manufacturer": "NCR", "part": "008-0221552", "firmware": "V1.00.01"},
         ),
-        ("NCR 5972, 497-0420001", {"maker": "NCR", "model": "5972", "part": "497-0420001"}),
+        ("NCR 5972, 497-0420001", {"manufacturer": "NCR", "model": "5972", "part": "497-0420001"}),
         (
             "NCR 5976, 497-0478048,V1.13.01,<S/N:12345678901>",
             {
-                "maker": "NCR",
+                "manufacturer": "NCR",
                 "model": "5976",
                 "part": "497-0478048",
                 "firmware": "V1.13.01",

@@ -74,8 +74,8 @@ def traffic(on: Bench) -> list[bytes]:
 @pytest.mark.parametrize(
     ("name", "identity"),
     [
-        ("dmd", {"model": "DM-D70", "maker": "EPSON", "serial": "DMDX012345", "firmware": "1.02"}),
-        ("ncr597x", {"model": "7454", "maker": "NCR", "part": "008-0221552", "firmware": "V1.00.01"}),
+        ("dmd", {"model": "DM-D70", "manufacturer": "EPSON", "serial": "DMDX012345", "firmware": "1.02"}),
+        ("ncr597x", {"model": "7454", "manufacturer": "NCR", "part": "008-0221552", "firmware": "V1.00.01"}),
     ],
 )
 def test_a_display_that_answers_says_who_it_is(name: str, identity: dict[str, str]) -> None:

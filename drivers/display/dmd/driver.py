@@ -26,7 +26,7 @@ from drivers.silence import Outcome
 
 LANGUAGE = Language(show=show, clear=CLEAR, brightness=BRIGHTNESSES)
 HEARTBEAT = Info.NAME
-SELDOM = {Info.SERIAL: "serial", Info.FIRMWARE: "firmware", Info.MAKER: "maker"}
+SELDOM = {Info.SERIAL: "serial", Info.FIRMWARE: "firmware", Info.MAKER: "manufacturer"}
 SELFTEST_S = 12.0  #: its own test answers nothing so long
 AT_ONCE_S = 0.3  #: no test is over so soon
 LINE_S = 0.5  #: a modem line follows its command within this

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 
 _PATTERNS = {
-    "maker": re.compile(r"^(NCR)\b"),
+    "manufacturer": re.compile(r"^(NCR)\b"),
     "model": re.compile(r"^NCR (\d{4})\b(?!-)"),
     "part": re.compile(r"\b(\d{3}-\d{7})\b"),
     "firmware": re.compile(r"\b(V\d+(?:\.\d+)+)"),

@@ -21,7 +21,7 @@ ANSWER_S = 2.0  #: pcscd asks the reader itself; or `reply_s`, if that is more
 POWER_ON_S = 10.0
 LINE_MOST = 4096
 TEXT_MOST = 64
-IDENTITY: Mapping[str, str] = {"vendor": "maker", "firmware": "firmware", "serial": "serial"}
+IDENTITY: Mapping[str, str] = {"vendor": "manufacturer", "firmware": "firmware", "serial": "serial"}
 
 Line = dict[str, Json]
 
