@@ -78,7 +78,10 @@ def main() -> None:
 @click.option("--transcript", type=_PATH, metavar="FILE", help="what passed, in hex, with times")
 @click.option("--printed", type=_PATH, metavar="FILE", help="each byte that was printed, as it came")
 @click.option(
-    "--log", type=_PATH, metavar="FILE", help="each change of knobs and faults, one JSON object a line"
+    "--log",
+    type=_PATH,
+    metavar="FILE",
+    help="each change of knobs and faults, and what USB hosts do; a JSON object a line",
 )
 def serve(
     *,
@@ -92,7 +95,7 @@ def serve(
     printed: Path | None,
     log: Path | None,
 ) -> None:
-    """Serve one device until stopped; prints its state when it is ready. Models: as below, by knobs."""
+    """Serve one device until stopped; prints its state when it is ready. Models and their knobs: below."""
     plan = Plan(
         model=model,
         doors=doors,

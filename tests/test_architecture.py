@@ -126,6 +126,16 @@ RULES = (
         but=("drivers/link/*", "simulator/doors/*"),
     ),
     Rule("of these, the simulator's doors use USB only", "simulator/doors/*", SERIAL_USB, save=("usb",)),
+    *(
+        Rule(f"{name}: a virtual USB device is sans-IO", f"simulator/doors/{name}.py", IO)
+        for name in ("usb_core", "usb_requests", "usb_descriptors", "usb_wire", "usbip_wire")
+    ),
+    Rule(
+        "the backend goes into a daemon's memory, and brings nothing",
+        "simulator/doors/usb_backend.py",
+        ("simulator",),
+        save=("simulator.doors.usb_wire",),
+    ),
     Rule("X packages stay in one file", "*", ("Xlib", "mss"), but=("drivers/screen/x11.py",)),
     Rule(
         "psutil stays with the host and the till program",
@@ -236,6 +246,8 @@ def test_imports(rule: Rule) -> None:
         ("drivers/network/probes.py", "import time", "probes are counted"),
         ("drivers/reader/x/driver.py", "import serial", "serial, USB"),
         ("simulator/doors/usb.py", "import serial", "of these"),
+        ("simulator/doors/usb_core.py", "import time", "usb_core: a virtual"),
+        ("simulator/doors/usb_backend.py", "from simulator.loop import Loop", "the backend goes"),
         ("agent/watch/worker.py", "import psutil", "psutil stays"),
         ("agent/daemon.py", "from paho.mqtt import client", "paho stays"),
         ("agent/daemon.py", "import click", "click stays"),
