@@ -89,6 +89,7 @@ SILENCE: list[tuple[str, str, Flavour, str, Power]] = [
     ("fault=mute", "fault=none", "serial", "silent", Power.OFF_OFFLINE),
     ("fault=mute", "fault=none", "hid", "frozen", Power.OFFLINE),
     ("fault=die_mid_frame", "fault=none", "serial", "silent", Power.OFF_OFFLINE),
+    ("fault=babble", "fault=none", "serial", "garbled", Power.UNKNOWN),
     ("fault=mute,babble", "fault=none", "serial", "garbled", Power.UNKNOWN),
     ("fault=unplug", "fault=none", "serial", "unplugged", Power.OFF_OFFLINE),
     ("fault=unplug", "fault=none", "hid", "unplugged", Power.OFF_OFFLINE),

@@ -25,6 +25,8 @@ NOTICE_HOLDS_S = 30.0
 """A notice tells that a current was too high, none that it is not any more: it holds so long, or until the
 card moves."""
 SLOTS_MOST = 8
+BABBLE_BYTES = 64
+"""Of noise around one answer: no pipe that spoils an answer now and then brings so much."""
 
 ERRORS: Mapping[int, str] = {Error.HARDWARE: "hardware_error", Error.SHORT_CIRCUIT: "over_current"}
 CARDS: Mapping[int, str] = {Card.ACTIVE: "present", Card.INACTIVE: "present", Card.ABSENT: "absent"}
@@ -58,8 +60,11 @@ class CcidDialogue:
 
     def ask(self, deadline: Deadline) -> Reading | Outcome | None:
         said: dict[int, Said] = {}
+        self._talk.noise_bytes = 0
         for slot in self._slots:
             answer = self._talk.status(slot, deadline)
+            if self._talk.noise_bytes >= BABBLE_BYTES:
+                return Outcome.GARBLED
             if answer is Outcome.MISSED or answer is Outcome.GARBLED:
                 return answer
             if not isinstance(answer, Said) or answer.error in BUSY:

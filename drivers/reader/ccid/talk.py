@@ -36,6 +36,7 @@ class Talk:
         self._answers = Answers()
         self._asked: deque[int] = deque([0], maxlen=LATE)  # bSeq, the last one at the end
         self._noise = False
+        self.noise_bytes = 0  #: since the asker set it to 0
         self._owed: tuple[int, int] | None = None  # slot and bSeq that more time was asked for
         self._owed_until_s = 0.0
 
@@ -91,7 +92,9 @@ class Talk:
             for event in self._answers.feed(self._link.read(until)):
                 if isinstance(event, Said) and event.slot == slot and event.seq in asked:
                     return event
-                self._noise = self._noise or isinstance(event, Noise)
+                if isinstance(event, Noise):
+                    self._noise = True
+                    self.noise_bytes += event.count
                 if isinstance(event, Noise) or event.seq in asked or event.seq not in self._asked:
                     until = until.within(spoiled_s)
             if until.expired():

@@ -21,6 +21,8 @@ from drivers.silence import Outcome
 TEXT_MOST = 120
 TRIES = 4  #: of one question in one poll: a line may spoil some
 SPOILED_S = 0.05  #: after noise the answer may still come
+BABBLE_BYTES = 64
+"""Of noise between two pings: no line that loses a bit now and then has so much."""
 STALE_READS = 8  #: bytes that wait before a question answer an earlier one
 
 Unanswered = Literal[Outcome.MISSED, Outcome.GARBLED]
@@ -41,6 +43,7 @@ class VivotechDialogue:
         self._link = setup.link
         self._frames = Frames()
         self._noise = False
+        self._unasked_bytes = 0  # of noise, since the last ping
         self._identity: Seldom[Mapping[str, str]] = Seldom(setup.clock, setup.poll_s, self._ask_identity)
 
     def opened(self) -> None:
@@ -49,7 +52,11 @@ class VivotechDialogue:
             self._identity.doubt()
 
     def ask(self, deadline: Deadline) -> Reading | Outcome | None:
+        self._drain(deadline)
+        unasked_bytes, self._unasked_bytes = self._unasked_bytes, 0
         said = self._ask(Ask.PING, deadline)
+        if unasked_bytes >= BABBLE_BYTES:
+            return Outcome.GARBLED
         if not isinstance(said, Answer):
             return said
         return Reading(
@@ -60,7 +67,7 @@ class VivotechDialogue:
         )
 
     def heard(self, data: bytes) -> bool:
-        self._frames.feed(data)  # late, or a card's: passed over
+        self._pass_over(data)
         return False
 
     def test(self, level: Level, occasion: Occasion, deadline: Deadline) -> Iterator[Step]:  # noqa: ARG002 - nothing is printed
@@ -125,7 +132,11 @@ class VivotechDialogue:
             stale = self._link.read(deadline.within(0.0))
             if not stale:
                 return
-            self._frames.feed(stale)
+            self._pass_over(stale)
+
+    def _pass_over(self, data: bytes) -> None:
+        """What nobody asked for: a late answer, a card's data, or noise."""
+        self._unasked_bytes += sum(e.count for e in self._frames.feed(data) if isinstance(e, Noise))
 
     def _ask_identity(self, deadline: Deadline) -> Mapping[str, str] | None:
         """The controller's id stands for a serial number: no command tells the one on the label."""
