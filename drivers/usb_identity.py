@@ -26,7 +26,7 @@ STRINGS: Mapping[str, int] = {"manufacturer": 14, "model": 15, "serial": 16}
 
 
 def ask_identity(link: ControlLink, deadline: Deadline) -> dict[str, str] | None:
-    """`manufacturer`, `model`, `serial`, `firmware` (bcdDevice), as far as it has them; None if it says nothing.
+    """`manufacturer`, `model`, `serial`, `firmware` (bcdDevice), where it has them; None if it says nothing.
 
     Raises LinkErrors.
     """

@@ -26,7 +26,7 @@ def test_every_built_in_is_what_its_name_says() -> None:
 
 
 def test_an_unknown_name_lists_the_known() -> None:
-    with pytest.raises(UnknownDriver, match="no driver 'escpoz'; there are: .*escpos"):
+    with pytest.raises(UnknownDriver, match=r"no driver 'escpoz'; there are: .*escpos"):
         registry.spec("escpoz")
 
 
