@@ -34,13 +34,13 @@ def check_together(devices: Sequence[Mapping[str, Any]], problems: Problems) -> 
 
     Looking at a device passively takes nothing away.
     """
-    openers: dict[str, str] = {}
+    openers: dict[object, str] = {}
     doors: dict[str, str] = {}
     for index, device in enumerate(devices):
         where = f"device[{index}]"
         link, till = device.get("link"), device.get("till")
         if device.get("access") in ("exclusive", "shared") and link is not None:
-            opener = openers.setdefault(link.partition("?")[0], where)
+            opener = openers.setdefault(_place(link), where)
             if opener != where:
                 problems.add(f"{where}.link", f"is opened by {opener} already; two cannot own one device")
         if device.get("access") == "shared" and till is not None:
@@ -51,3 +51,12 @@ def check_together(devices: Sequence[Mapping[str, Any]], problems: Problems) -> 
         till = str(device.get("till")).partition("?")[0]
         if till.startswith("tty:") and "serial:" + till.removeprefix("tty:") in openers:
             problems.add(f"device[{index}].till", "is the path of a device's own link; choose another")
+
+
+def _place(link: str) -> object:
+    """What two links to one device have in common: how fast a port is makes it no other port."""
+    try:
+        place = address.parse(link)
+    except AddressError:  # told already
+        return link
+    return place if isinstance(place, address.UsbAddress) else link.partition("?")[0]
