@@ -165,6 +165,17 @@ def test_a_printer_that_is_offline_has_not_stalled() -> None:
     assert not any("stalled" in raised(o) for o in printer.run(600))
 
 
+def test_a_wrong_baud_rate_is_garbled_also_if_it_never_answered() -> None:
+    printer = bench("drawer=open")
+    printer.door.host_baud = 38400
+    seen = printer.run(60)
+    assert {frozenset(raised(o)) for o in seen} <= {frozenset(), frozenset({"garbled"})}
+    printer.door.host_baud = 115200
+    last = printer.run(20)[-1]
+    assert (raised(last), last.power) == (set(), Power.ONLINE)
+
+
+@pytest.mark.slow
 def test_in_an_hour_nothing_is_printed() -> None:
     for profile in ("plain", "star-line"):
         printer = bench(profile=profile)
