@@ -35,7 +35,8 @@ class Drawer:
         rest: Callable[[Deadline], None],
     ) -> None:
         self._clock = setup.clock
-        self._there = "drawer_open_level" in setup.options or setup.options.get("drawer") == "attached"
+        said, level = setup.options.get("drawer"), setup.options.get("drawer_open_level")
+        self._there = said == "attached" or (said is None and level is not None)
         self._look, self._kick, self._rest = look, kick, rest
         self._asked = False
         self._found: dict[str, Json] = {}

@@ -70,8 +70,9 @@ def test_it_is_never_kicked_unattended(model: str) -> None:
 
 
 @pytest.mark.parametrize("model", MODELS)
-def test_without_a_word_of_a_drawer_nobody_is_asked(model: str) -> None:
-    bench = Bench(driver_name=model, profile="plain")
+@pytest.mark.parametrize("options", [{}, {"drawer": "none"}, {**LEVEL, "drawer": "none"}])
+def test_without_a_word_of_a_drawer_nobody_is_asked(model: str, options: dict[str, Json]) -> None:
+    bench = Bench(driver_name=model, profile="plain", options=options)
     steps = bench.driver.selftest("interactive", OCCASION, Deadline.after(bench.clock, 30))
     assert "drawer" not in [step.name for step in steps]
 
