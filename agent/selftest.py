@@ -13,11 +13,12 @@ from agent.config import Config
 from agent.control import Answer, Hear
 from agent.messages import SelftestEvent, SelftestResult, SelftestStep, plain
 from agent.watch.worker import Worker
+from drivers import registry
 from drivers.api import Clock, Deadline, Driver, HearsTechnician, Level, Occasion, Step
 from drivers.errors import TillwatchError
 
-LIMIT_S = 30.0
-WAIT_S = LIMIT_S + 15.0  #: a job may wait for a poll and jobs before it
+INTERNAL_S = 30.0
+WAIT_S = 15.0  #: so long a job may wait for a poll and jobs before it
 ANSWER_S = 300.0  #: a technician may take so long to look at a slip
 
 
@@ -43,6 +44,7 @@ class SelftestDesk:
         record: Callable[[SelftestEvent], None],
     ) -> None:
         self._config = config
+        self._drivers = {device.id: device.driver for device in config.devices}
         self._workers = workers
         self._clock = clock
         self._record = record
@@ -70,12 +72,13 @@ class SelftestDesk:
         told: queue.Queue[Step | None] = queue.Queue()
         given_up = threading.Event()
         occasion = Occasion(self._config.terminal.id, time.strftime("%Y-%m-%d %H:%M:%S"))
+        within_s = limit_s(self._drivers.get(device), level)
 
         def job(driver: Driver) -> None:
             try:
                 if given_up.is_set():
                     return  # nobody waits any more; a slip printed now would puzzle the till
-                for step in driver.selftest(level, occasion, Deadline.after(self._clock, LIMIT_S)):
+                for step in driver.selftest(level, occasion, Deadline.after(self._clock, within_s)):
                     told.put(step)
             except Exception as broke:
                 told.put(Step("end", "untested", f"the driver broke: {type(broke).__name__}: {broke}"))
@@ -85,10 +88,10 @@ class SelftestDesk:
 
         steps: list[SelftestStep] = []
         try:
-            if not self._workers[device].submit(job, limit_s=LIMIT_S):
+            if not self._workers[device].submit(job, limit_s=within_s):
                 told.put(Step("start", "untested", "too many tests wait already"))
                 told.put(None)
-            for step in _until_done(told):
+            for step in _until_done(told, within_s + WAIT_S):
                 line = published(step)
                 if step.question:
                     yield {"device": device, "question": step.question}
@@ -97,7 +100,7 @@ class SelftestDesk:
                         steps.append(answered(line, None))
                         raise NobodyAnswers(f"{device}: nobody answered the question; the test ends there")
                     line = answered(line, said.get("verdict"))
-                    self._workers[device].submit(telling(line), limit_s=LIMIT_S)
+                    self._workers[device].submit(telling(line), limit_s=INTERNAL_S)
                 steps.append(line)
                 yield {"device": device, "step": plain(line)}
         except GeneratorExit:
@@ -108,6 +111,11 @@ class SelftestDesk:
             verdict = result_of(steps)
             self._record(SelftestEvent(device=device, level=level, result=verdict, steps=steps, by=who))
         yield {"device": device, "result": verdict}
+
+
+def limit_s(driver: str | None, level: Level) -> float:
+    """Within this a self-test of such a device ends; `driver` None: one of the agent's own."""
+    return INTERNAL_S if level == "internal" or driver is None else registry.spec(driver).selftest_s
 
 
 def telling(step: SelftestStep) -> Callable[[Driver], None]:
@@ -139,13 +147,13 @@ def result_of(steps: list[SelftestStep]) -> SelftestResult:
     return "untested" if "untested" in verdicts or not verdicts else "passed"
 
 
-def _until_done(told: queue.Queue[Step | None]) -> Iterator[Step]:
-    ends_s = time.monotonic() + WAIT_S
+def _until_done(told: queue.Queue[Step | None], within_s: float) -> Iterator[Step]:
+    ends_s = time.monotonic() + within_s
     while True:
         try:
             step = told.get(timeout=max(0.0, ends_s - time.monotonic()))
         except queue.Empty:
-            yield Step("time", "untested", f"no end within {WAIT_S:.0f} s; the device's driver may hang")
+            yield Step("time", "untested", f"no end within {within_s:.0f} s; the device's driver may hang")
             return
         if step is None:
             return

@@ -228,9 +228,9 @@ class DriverSpec:
     name: str
     categories: tuple[str, ...]  #: UnifiedPOS: POSPrinter, CashDrawer, LineDisplay...
     links: tuple[str, ...]  #: link schemes it works over: serial, tcp, usb...
-    usb_class: int | None = (
-        None  #: over USB it speaks to the first interface of this class; None: with bulk pipes
-    )
+    usb_class: int | None = None
+    """Over USB it speaks to the first interface of this class; None: to the first with bulk pipes."""
+    selftest_s: float = 30.0  #: a self-test beyond internal ends within this
     profiles: tuple[str, ...] = ("plain",)
     options: Mapping[str, type | tuple[str, ...]] = field(default_factory=dict)
     """Further config keys, each with its type or the words it may be.

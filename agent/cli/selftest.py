@@ -18,7 +18,7 @@ from agent.cli.local import NoDaemon, lines_from_daemon
 from agent.cli.service import config_option, load_or_exit
 from agent.config import Config
 from agent.messages import SelftestResult, SelftestStep, rfc3339
-from agent.selftest import LIMIT_S, WAIT_S, answered, published, result_of, telling
+from agent.selftest import INTERNAL_S, WAIT_S, answered, limit_s, published, result_of, telling
 from drivers.api import Deadline, Level, Occasion, SystemClock
 
 MARKS = {"passed": ("✓", "green"), "failed": ("✗", "red"), "untested": ("?", "yellow")}
@@ -110,11 +110,12 @@ Steps = Iterator[tuple[str, SelftestStep]]
 def _steps(config: Config, devices: list[str], level: Level, asking: Asking) -> Steps:
     """Each step as it ends, from the daemon, or from the devices themselves where none runs."""
     request = {"do": "selftest", "devices": devices, "level": level}
+    longest_s = max((limit_s(device.driver, level) for device in config.devices), default=0.0)
     try:
         for line in lines_from_daemon(
             config,
             request,
-            silence_s=WAIT_S + 5,
+            silence_s=max(longest_s, INTERNAL_S) + WAIT_S + 5,
             reply=lambda line: {"verdict": asking(line["question"])},
         ):
             if "step" in line:
@@ -137,7 +138,9 @@ def _steps_alone(config: Config, devices: list[str], level: Level, asking: Askin
         session = OneAttempt(config)
         driver = make_driver(device, clock, {}, config.agent.till_dir, session=session)
         try:
-            for step in driver.selftest(level, occasion, Deadline.after(clock, LIMIT_S)):
+            for step in driver.selftest(
+                level, occasion, Deadline.after(clock, limit_s(device.driver, level))
+            ):
                 line = published(step)
                 if step.question:
                     line = answered(line, asking(step.question))

@@ -194,6 +194,7 @@ def _held(setup: Setup) -> Callable[[], bool]:
 
 SPEC = DriverSpec(
     name="zvt",
+    selftest_s=2 * COMMAND_S + 30.0,  # a diagnosis and a self-test, each till it is completed
     categories=("CAT", "PINPad"),
     links=("tcp", "serial"),
     options={"status_enquiry_s": float},
