@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from drivers.api import Link
-from drivers.link import address as addresses
+TYPE_CHECKING = False
+if TYPE_CHECKING:  # a child process that is one of these modules carries no more than it needs
+    from drivers.api import Link
 
 
 def make(address: str, usb_class: int | None = None) -> Link:
@@ -11,6 +12,8 @@ def make(address: str, usb_class: int | None = None) -> Link:
 
     `usb_class` as in `drivers.api.DriverSpec`.
     """
+    from drivers.link import address as addresses  # noqa: PLC0415 - see above
+
     place = addresses.parse(address)
     if isinstance(place, addresses.SerialAddress):
         from drivers.link.serial import SerialLink  # noqa: PLC0415 - pyserial only where a tty is used

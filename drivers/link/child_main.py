@@ -12,7 +12,6 @@ import json
 import os
 import select
 import signal
-import socket
 import sys
 
 CHANNEL, LIFELINE = 3, 4
@@ -26,16 +25,15 @@ def main() -> None:
     os.closerange(LIFELINE + 1, os.sysconf("SC_OPEN_MAX"))
     die_with_the_parent(LIFELINE)
     served = importlib.import_module(module)
-    channel = socket.socket(fileno=CHANNEL)
     poller = select.poll()
-    poller.register(channel, select.POLLIN)
-    channel.send(b'{"ready": true}')
+    poller.register(CHANNEL, select.POLLIN)
+    os.write(CHANNEL, b'{"ready": true}')  # a message of its own: the channel is SOCK_SEQPACKET
     while poller.poll(None if served.IDLE_S is None else 1000 * served.IDLE_S):
-        data = channel.recv(MESSAGE_MOST)
+        data = os.read(CHANNEL, MESSAGE_MOST)
         if not data:
             return
         request = json.loads(data)
-        channel.send(json.dumps({**served.answer(request), "id": request["id"]}).encode())
+        os.write(CHANNEL, json.dumps({**served.answer(request), "id": request["id"]}).encode())
 
 
 def die_with_the_parent(lifeline: int) -> None:

@@ -10,10 +10,13 @@ from __future__ import annotations
 import contextlib
 import importlib.machinery
 import importlib.util
-from pathlib import Path
-from typing import Any
+import os.path
 
-from drivers.api import Json
+TYPE_CHECKING = False
+if TYPE_CHECKING:  # this process lives as long as the agent: what it does not load, it does not cost
+    from typing import Any
+
+    from drivers.api import Json
 
 IDLE_S: float | None = None
 NO_PACKAGE = "no_package"
@@ -189,9 +192,9 @@ def _load() -> Any:
     package = importlib.util.find_spec("smartcard")
     for folder in (package.submodule_search_locations if package else None) or ():
         for ending in importlib.machinery.EXTENSION_SUFFIXES:
-            path = Path(folder, "scard", f"_scard{ending}")
-            if path.exists():
-                loader = importlib.machinery.ExtensionFileLoader("_scard", str(path))
+            path = os.path.join(folder, "scard", f"_scard{ending}")  # noqa: PTH118 - pathlib costs memory
+            if os.path.exists(path):  # noqa: PTH110 - same
+                loader = importlib.machinery.ExtensionFileLoader("_scard", path)
                 spec = importlib.util.spec_from_loader("_scard", loader)
                 if spec is not None:
                     module = importlib.util.module_from_spec(spec)
