@@ -8,7 +8,9 @@ import pytest
 
 from drivers.api import Deadline, Observation, Occasion, Power, Setup, Step
 from drivers.errors import LinkLost
+from drivers.reader.ccid.consts import Command
 from drivers.reader.ccid.driver import SPEC
+from drivers.reader.ccid.wire import get_slot_status, power_off, power_on
 from drivers.usb_control import Control
 from drivers.usb_identity import release, string_text
 from tests.clock import TurnedClock
@@ -370,3 +372,8 @@ def test_descriptors_that_are_none() -> None:
     assert string_text(b"\x04\x02ab") == ""
     assert string_text(b"\x03\x03a") == "\ufffd"
     assert release(b"\x20\x05") == "5.20"
+
+
+def test_nothing_that_carries_data_to_a_card_can_be_sent() -> None:
+    assert {command.name for command in Command} == {"POWER_ON", "POWER_OFF", "GET_SLOT_STATUS"}
+    assert all(len(built) == 10 for built in (get_slot_status(0, 1), power_on(0, 1), power_off(0, 1)))
