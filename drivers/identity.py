@@ -52,8 +52,13 @@ INTERFACE_CLASSES: Mapping[int, str] = {
     0x0B: "smart-card reader",
 }
 """USB interface classes that belong on a counter (usb.org, defined class codes)."""
-CLASS_DRIVERS: Mapping[int, str] = {0x0B: "ccid"}
+CLASS_DRIVERS: Mapping[int, str] = {0x07: "generic", 0x0B: "ccid"}
 """And what speaks to any device of such a class."""
+
+_PRODUCTS = (
+    # How a product names itself on the bus -> what it is. The vendor's other things have other names.
+    (0x04B8, "DM-D", Known("Epson customer display", "dmd")),
+)
 
 PLACEHOLDER_SERIALS = frozenset({"0001", "12345678", "123456789", "1234567890", "0123456789"})
 """Serial numbers that a factory left as they were; every such device has the same."""
@@ -90,7 +95,9 @@ def ieee1284(text: str) -> dict[str, str]:
     return fields
 
 
-def recognise(vid: int, interface_classes: frozenset[int], id_1284: Mapping[str, str]) -> Recognition | None:
+def recognise(
+    vid: int, interface_classes: frozenset[int], id_1284: Mapping[str, str], product: str = ""
+) -> Recognition | None:
     """The most that can be said without a question to the device; None if it is none of ours."""
     spoken = id_1284.get("CMD", "").upper()
     model = " ".join(filter(None, (id_1284.get("MFG"), id_1284.get("MDL"))))
@@ -102,12 +109,17 @@ def recognise(vid: int, interface_classes: frozenset[int], id_1284: Mapping[str,
                 driver=known.driver,
                 profile=recommend(known.driver or "", id_1284),
             )
+    for maker, name, known in _PRODUCTS:
+        if vid == maker and product.upper().startswith(name):
+            return Recognition(what=known.what, how=f"name on the bus: {product}", driver=known.driver)
+    by_class = next((CLASS_DRIVERS[code] for code in CLASS_DRIVERS if code in interface_classes), None)
     if vid in POS_VENDORS:
         known = POS_VENDORS[vid]
         how = f"USB vendor {vid:04x}"
-        return Recognition(what=model or known.what, how=how, driver=known.driver, profile=known.profile)
+        driver = known.driver or by_class
+        return Recognition(what=model or known.what, how=how, driver=driver, profile=known.profile)
     for code, name in INTERFACE_CLASSES.items():
         if code in interface_classes:
             how = f"USB class {code:#04x}"
-            return Recognition(what=model or name, how=how, driver=CLASS_DRIVERS.get(code))
+            return Recognition(what=model or name, how=how, driver=by_class)
     return None

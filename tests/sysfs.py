@@ -13,12 +13,15 @@ class Machine:
 
     def __init__(self, root: Path) -> None:
         self.root = root
+        self._devices = 0
         for folder in (
             "sys/class/tty",
             "sys/bus/usb/devices",
             "dev/serial/by-id",
             "dev/serial/by-path",
             "proc",
+            "etc",
+            "run/udev/data",
         ):
             (root / folder).mkdir(parents=True)
         self._virtual("tty0")
@@ -44,7 +47,11 @@ class Machine:
         home = self.root / PCI / (port if inside is None else inside)
         home.mkdir(parents=True, exist_ok=True)
         vid, pid = ids.split(":")
+        self._devices += 1
         texts = {
+            "busnum": "1",
+            "devnum": f"{self._devices}",
+            "dev": f"189:{self._devices - 1}",
             "idVendor": vid,
             "idProduct": pid,
             "bDeviceClass": f"{device_class:02x}",
@@ -58,10 +65,14 @@ class Machine:
         self._link(self.root / "sys/bus/usb/devices" / port, home)
         return home
 
-    def interface(self, device: Path, number: int, code: int, driver: str | None) -> Path:
+    def interface(
+        self, device: Path, number: int, code: int, driver: str | None, *, protocol: int = 0
+    ) -> Path:
         home = device / f"{device.name}:1.{number}"
         home.mkdir()
         (home / "bInterfaceClass").write_text(f"{code:02x}\n")
+        (home / "bInterfaceNumber").write_text(f"{number:02x}\n")
+        (home / "bInterfaceProtocol").write_text(f"{protocol:02x}\n")
         if driver:
             self._driver(home, "usb", driver)
         self._link(self.root / "sys/bus/usb/devices" / home.name, home)
@@ -108,11 +119,54 @@ class Machine:
         self._link(tty / "device", core)
         self._link(self.root / "sys/class/tty" / name, tty)
 
-    def process(self, pid: int, command: str, *opened: str) -> Path:
+    def hid(self, device: Path, name: str, report: bytes, *, protocol: int = 0) -> None:
+        """HID interface 0 with that report descriptor, and its node `name`, such as hidraw0."""
+        interface = self.interface(device, 0, 0x03, "usbhid", protocol=protocol)
+        vid, pid = ((device / key).read_text().strip() for key in ("idVendor", "idProduct"))
+        home = interface / f"0003:{vid.upper()}:{pid.upper()}.0001"
+        (home / "hidraw" / name).mkdir(parents=True)
+        (home / "uevent").write_text(f"HID_ID=0003:0000{vid.upper()}:0000{pid.upper()}\nHID_UNIQ=\n")
+        (home / "report_descriptor").write_bytes(report)
+        self._link(home / "hidraw" / name / "device", home)
+        (self.root / "sys/class/hidraw").mkdir(exist_ok=True)
+        self._link(self.root / "sys/class/hidraw" / name, home / "hidraw" / name)
+
+    def node(self, path: str, mode: str = "0660", owner: str = "root", group: str = "root") -> None:
+        """A device node, as a recorded machine has it: a line in the file `nodes`."""
+        with (self.root / "nodes").open("a") as nodes:
+            nodes.write(f"{path} {mode} {owner} {group}\n")
+
+    def file(self, path: str, text: str) -> Path:
+        """A file of the system."""
+        place = self.root / path
+        place.parent.mkdir(parents=True, exist_ok=True)
+        place.write_text(text)
+        return place
+
+    def udev_data(self, number: str, **properties: str) -> None:
+        """What udev keeps of the node of that number."""
+        lines = "".join(f"E:{key}={value}\n" for key, value in properties.items())
+        self.file(f"run/udev/data/c{number}", f"I:1\n{lines}")
+
+    def service(self, *groups: str) -> None:
+        """Tillwatch installed as a service, its user in `groups` by the unit."""
+        self.file(
+            "etc/passwd", "root:x:0:0::/root:/bin/sh\ntillwatch:x:990:990::/var/lib/tillwatch:/bin/false\n"
+        )
+        self.file("etc/group", "root:x:0:\nlp:x:7:\ndialout:x:20:\npcscd:x:110:\ntillwatch:x:990:\n")
+        supplementary = f"SupplementaryGroups={' '.join(groups)}\n" if groups else ""
+        self.file("etc/systemd/system/tillwatch.service", f"[Service]\nUser=tillwatch\n{supplementary}")
+
+    def process(
+        self, pid: int, command: str, *opened: str, arguments: tuple[str, ...] = (), uid: int = 0
+    ) -> Path:
         """A process with `opened` open."""
         folder = self.root / "proc" / str(pid)
         (folder / "fd").mkdir(parents=True)
         (folder / "comm").write_text(f"{command}\n")
+        (folder / "cmdline").write_text("\0".join(arguments) + "\0")
+        four = "\t".join([str(uid)] * 4)
+        (folder / "status").write_text(f"Name:\t{command}\nUid:\t{four}\nGid:\t{four}\nGroups:\t \n")
         for number, node in enumerate(opened):
             (folder / "fd" / str(number)).symlink_to(node)
         return folder

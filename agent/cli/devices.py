@@ -3,40 +3,27 @@
 from __future__ import annotations
 
 import json
+import textwrap
 from pathlib import Path
 from typing import Any
 
 import click
 
+from agent.discovery.attached import looked_at
 from drivers import registry
 from drivers.errors import UnknownDriver
-from drivers.identity import ADAPTERS, Recognition
-from drivers.link.passive import (
-    ROOT,
-    Holders,
-    SerialPort,
-    UsbDevice,
-    holders,
-    serial_ports,
-    stable_name,
-    usb_devices,
+from drivers.link.passive import ROOT
+
+WIDTH = 80
+
+root_option = click.option(
+    "--sysfs",
+    "root",
+    hidden=True,
+    default=ROOT,
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    help="The folder that holds sys, dev and proc.",
 )
-
-DEFAULT_DRIVER = "escpos"
-DEFAULT_ID = "receipt"
-
-
-def looked_at(root: Path) -> dict[str, Any]:
-    """Everything attached, as `--json` prints it."""
-    ports = serial_ports(root)
-    behind_ports = {port.usb.port for port in ports if port.usb}
-    others = [usb for usb in usb_devices(root) if usb.port not in behind_ports and usb.recognised]
-    held = holders([port.node for port in ports] + [usb.node for usb in others if usb.node], root)
-    return {
-        "serial_ports": [_port(port, ports, held) for port in ports],
-        "usb_devices": [_usb(usb) | {"held_by": _held_by(usb.node, held)} for usb in others],
-        "all_processes_seen": held.complete,
-    }
 
 
 def drivers_known() -> list[dict[str, Any]]:
@@ -59,62 +46,6 @@ def drivers_known() -> list[dict[str, Any]]:
     return found
 
 
-def _port(port: SerialPort, all_ports: list[SerialPort], held: Holders) -> dict[str, Any]:
-    stable = stable_name(port, all_ports)
-    return {
-        "node": port.node,
-        "kernel_driver": port.kernel_driver,
-        "usb": _usb(port.usb) if port.usb else None,
-        "recognised": _recognition(port.recognised),
-        "adapter": ADAPTERS.get(port.usb.vid) if port.usb else None,
-        "held_by": _held_by(port.node, held),
-        "stable": {"path": stable.path, "by": stable.by, "why": stable.why},
-        "config": config_block(stable.path, stable.why, port.recognised),
-    }
-
-
-def config_block(path: str, why: str, known: Recognition | None) -> str:
-    """The table to paste; `access` stays passive until somebody decides otherwise."""
-    driver = known.driver if known and known.driver else DEFAULT_DRIVER
-    lines = ["[[device]]", f'id = "{DEFAULT_ID}"']
-    if known is None or known.driver is None:
-        lines.append("# What is plugged in here cannot be seen without asking it: name its driver.")
-    lines += [
-        f'driver = "{driver}"',
-        f"# By this name since {why}. Add ?baud=... if it is not 115200.",
-        f'link = "serial:{path}"',
-        '# "exclusive" lets the agent open it: only where no till prints to it.',
-        'access = "passive"',
-    ]
-    if known and known.profile != "plain":
-        lines.append(f'profile = "{known.profile}"')
-    return "\n".join(lines)
-
-
-def _usb(usb: UsbDevice) -> dict[str, Any]:
-    return {
-        "port": usb.port,
-        "id": f"{usb.vid:04x}:{usb.pid:04x}",
-        "serial": usb.serial,
-        "manufacturer": usb.manufacturer,
-        "product": usb.product,
-        "node": usb.node,
-        "kernel_drivers": list(usb.kernel_drivers),
-        "ieee1284": dict(usb.ieee1284),
-        "recognised": _recognition(usb.recognised),
-    }
-
-
-def _recognition(known: Recognition | None) -> dict[str, Any] | None:
-    if known is None:
-        return None
-    return {"what": known.what, "how": known.how, "driver": known.driver, "profile": known.profile}
-
-
-def _held_by(node: str | None, held: Holders) -> list[dict[str, Any]]:
-    return [{"pid": who.pid, "command": who.command} for who in held.by_node.get(node or "", ())]
-
-
 # -- for people ----------------------------------------------------------------------------------
 
 
@@ -129,24 +60,44 @@ def _show_port(port: dict[str, Any], *, all_seen: bool) -> list[str]:
         known = f"a {port['adapter']}; what is behind it does not show"
     else:
         known = "what is plugged in does not show"
-    block = [f"      {line}" for line in port["config"].splitlines()]
-    return [title, f"    {known}", f"    {_holding(port, all_seen=all_seen)}", "    to paste:", *block]
+    return [title, *_said(known, _holding(port, all_seen=all_seen)), *_paste(port["config"])]
 
 
 def _show_usb(usb: dict[str, Any], *, all_seen: bool) -> list[str]:
     known = usb["recognised"]
-    use = f"driver {known['driver']}" if known["driver"] else "no driver of this version speaks to it"
-    if known["driver"]:
-        own = f":{usb['serial']}" if usb["serial"] else ""
-        use += f'; opened by a serial or network link only; looked at by link = "usb:{usb["id"]}{own}"'
-    lines = [
-        f"USB {usb['port']}  {_name(usb)}",
-        f"    {known['what']}, by its {known['how']}",
-        f"    {use}",
-    ]
+    lines = [f"USB {usb['port']}  {_name(usb)}"]
+    if known is None:
+        told = f"a {usb['adapter']} without a serial port of its own: `tillwatch doctor` says why"
+    else:
+        told = f"{known['what']}, by its {known['how']}"
+    lines += _said(told)
     if usb["node"]:
-        lines.insert(2, f"    {usb['node']}: {_holding(usb, all_seen=all_seen)}")
-    return lines
+        lines += _said(f"{usb['node']}: {_holding(usb, all_seen=all_seen)}")
+    elif usb["held_by"]:
+        lines += _said(_holding(usb, all_seen=all_seen))
+    if usb["never_opened"]:
+        return lines + _said(
+            f"never opened: {usb['never_opened']}. Set it to its HID mode to have it watched."
+        )
+    if known and not known["driver"]:
+        return lines + _said("no driver of this version speaks to it")
+    return lines + (_paste(usb["config"]) if usb["config"] else [])
+
+
+def _said(*texts: str) -> list[str]:
+    margin = "    "
+    return [
+        line
+        for text in texts
+        for line in textwrap.wrap(
+            text, WIDTH, initial_indent=margin, subsequent_indent=margin + "  ", break_long_words=False
+        )
+    ]
+
+
+def _paste(config: str) -> list[str]:
+    """Without a margin before the lines, so that they can be copied as they are."""
+    return ["    to paste:", *config.splitlines()]
 
 
 def _name(usb: dict[str, Any]) -> str:
@@ -159,7 +110,7 @@ def _name(usb: dict[str, Any]) -> str:
 def _holding(thing: dict[str, Any], *, all_seen: bool) -> str:
     if thing["held_by"]:
         return "open in " + ", ".join(f"{who['command']} (pid {who['pid']})" for who in thing["held_by"])
-    return "nobody has it open" if all_seen else "open in no process that you may look into (try as root)"
+    return "nobody has it open" if all_seen else "open in no process that you may look into (try with sudo)"
 
 
 def _show_driver(driver: dict[str, Any]) -> str:
@@ -172,14 +123,7 @@ def _show_driver(driver: dict[str, Any]) -> str:
 @click.command()
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @click.option("--drivers", "list_drivers", is_flag=True, help="List the drivers there are instead.")
-@click.option(
-    "--sysfs",
-    "root",
-    hidden=True,
-    default=ROOT,
-    type=click.Path(exists=True, file_okay=False, path_type=Path),
-    help="The folder that holds sys, dev and proc.",
-)
+@root_option
 def devices(as_json: bool, list_drivers: bool, root: Path) -> None:
     """What is attached, how it was recognised, and the configuration to paste.
 

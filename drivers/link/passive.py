@@ -14,7 +14,22 @@ from drivers.identity import ADAPTERS, Recognition, ieee1284, is_own_serial, rec
 ROOT = Path("/")
 HUB_CLASS = 0x09
 NO_UART = "0"  #: `type` of a ttyS that stands for no hardware (linux/serial_core.h, PORT_UNKNOWN)
+HID_CLASS, KEYBOARD = (
+    0x03,
+    0x01,
+)  #: bInterfaceClass, and bInterfaceProtocol of a boot keyboard (HID 1.11, 4.3)
 SERIAL_CORE = frozenset({"port", "ctrl"})  #: drivers of the kernel's own layer above the real one
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UsbInterface:
+    """One interface of a USB device; `driver` is the kernel's, `usbfs` where a program has claimed it."""
+
+    number: int
+    code: int
+    protocol: int = 0
+    driver: str | None = None
+    name: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,10 +46,18 @@ class UsbDevice:
     kernel_drivers: tuple[str, ...]
     node: str | None  #: /dev/usb/lp0, where the kernel's printer driver has it
     ieee1284: dict[str, str] = field(default_factory=dict)
+    interfaces: tuple[UsbInterface, ...] = ()
+    bus_node: str | None = None  #: /dev/bus/usb/001/004, what libusb opens
+    number: str | None = None  #: the bus node's, major:minor
 
     @property
     def recognised(self) -> Recognition | None:
-        return recognise(self.vid, self.interface_classes, self.ieee1284)
+        return recognise(self.vid, self.interface_classes, self.ieee1284, self.product or "")
+
+    @property
+    def is_keyboard(self) -> bool:
+        """It says that it is one: a keyboard, or a reader that types what it reads."""
+        return any(one.code == HID_CLASS and one.protocol == KEYBOARD for one in self.interfaces)
 
     @property
     def has_own_serial(self) -> bool:
@@ -51,6 +74,7 @@ class SerialPort:
     by_id: str | None
     by_path: str | None
     usb: UsbDevice | None
+    number: str | None = None  #: the node's, major:minor
 
     @property
     def recognised(self) -> Recognition | None:
@@ -102,6 +126,7 @@ def serial_ports(root: Path = ROOT) -> list[SerialPort]:
                 by_id=by_id.get(entry.name),
                 by_path=by_path.get(entry.name),
                 usb=_usb_above(home),
+                number=_text(entry / "dev"),
             )
         )
     return ports
@@ -133,6 +158,19 @@ def stable_name(port: SerialPort, others: list[SerialPort]) -> Stable:
     return Stable(port.node, "node", f"{why} and udev gives no by-path link: the number may change")
 
 
+def stable_link(usb: UsbDevice, scheme: str, others: list[UsbDevice]) -> Stable:
+    """The link to configure for a device on the bus itself: `usb:` or `hid:`, and by what."""
+    ids = f"{scheme}:{usb.vid:04x}:{usb.pid:04x}"
+    twins = [other for other in others if other.port != usb.port and _identity(other) == _identity(usb)]
+    serial = usb.serial or ""
+    if usb.has_own_serial and not twins and serial.isprintable() and not set(serial) & set("?#"):
+        return Stable(f"{ids}:{serial}", "serial", f"it has a serial number of its own ({serial})")
+    why = "another one here has the same ids" if twins else "it has no serial number of its own"
+    if usb.has_own_serial and not twins:
+        why = "its serial number cannot be written in a link"
+    return Stable(f"{ids}?port={usb.port}", "port", f"{why}, so the socket it is plugged into counts")
+
+
 def holders(nodes: list[str], root: Path = ROOT) -> Holders:
     """Who has any of `nodes` open, as far as this user may see."""
     wanted = set(nodes)
@@ -161,11 +199,10 @@ def _usb(home: Path) -> UsbDevice | None:
     vid, pid = _hex(home / "idVendor"), _hex(home / "idProduct")
     if vid is None or pid is None or _hex(home / "bDeviceClass") == HUB_CLASS:
         return None
-    interfaces = [entry for entry in _entries(home) if entry.name.startswith(f"{home.name}:")]
-    classes = (_hex(interface / "bInterfaceClass") for interface in interfaces)
-    drivers = (_link_name(interface / "driver") for interface in interfaces)
-    ids = (_text(interface / "ieee1284_id") for interface in interfaces)
-    nodes = (f"/dev/usb/{lp.name}" for i in interfaces for lp in _entries(i / "usbmisc"))
+    folders = [entry for entry in _entries(home) if entry.name.startswith(f"{home.name}:")]
+    interfaces = tuple(_interface(folder) for folder in folders)
+    ids = (_text(folder / "ieee1284_id") for folder in folders)
+    nodes = (f"/dev/usb/{lp.name}" for i in folders for lp in _entries(i / "usbmisc"))
     return UsbDevice(
         port=home.name,
         vid=vid,
@@ -173,11 +210,30 @@ def _usb(home: Path) -> UsbDevice | None:
         serial=_text(home / "serial") or None,
         manufacturer=_text(home / "manufacturer") or None,
         product=_text(home / "product") or None,
-        interface_classes=frozenset(code for code in classes if code is not None),
-        kernel_drivers=tuple(sorted({driver for driver in drivers if driver})),
+        interface_classes=frozenset(one.code for one in interfaces if one.code >= 0),
+        kernel_drivers=tuple(sorted({one.driver for one in interfaces if one.driver})),
         node=next(nodes, None),
         ieee1284=ieee1284(next((text for text in ids if text), "")),
+        interfaces=interfaces,
+        bus_node=_bus_node(home),
+        number=_text(home / "dev"),
     )
+
+
+def _interface(folder: Path) -> UsbInterface:
+    code, number = _hex(folder / "bInterfaceClass"), _hex(folder / "bInterfaceNumber")
+    return UsbInterface(
+        number=number or 0,
+        code=-1 if code is None else code,
+        protocol=_hex(folder / "bInterfaceProtocol") or 0,
+        driver=_link_name(folder / "driver"),
+        name=_text(folder / "interface") or None,
+    )
+
+
+def _bus_node(home: Path) -> str | None:
+    bus, device = _text(home / "busnum") or "", _text(home / "devnum") or ""
+    return f"/dev/bus/usb/{int(bus):03d}/{int(device):03d}" if bus.isdigit() and device.isdigit() else None
 
 
 def _usb_above(home: Path) -> UsbDevice | None:
