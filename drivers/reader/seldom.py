@@ -14,7 +14,7 @@ from drivers.belief import Belief
 
 AGAIN_S = 3600.0
 RETRY_S = 30.0  #: after no answer
-AWAY_POLLS = 2.5  #: not looked at for so long, and it may be another device by now
+AWAY_POLLS = 1.5  #: not looked at for so long, a poll was missed, and it may be another device by now
 TRIES = 6  #: in one look
 
 What = TypeVar("What")

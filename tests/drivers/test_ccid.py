@@ -85,7 +85,7 @@ def test_more_time_is_alive() -> None:
 SILENCE = [
     ("fault=mute", "fault=none", "frozen", Power.OFFLINE),
     ("fault=die_mid_frame", "fault=none", "frozen", Power.OFFLINE),
-    ("fault=babble", "fault=none", "garbled", Power.UNKNOWN),
+    pytest.param("fault=babble", "fault=none", "garbled", Power.UNKNOWN, marks=pytest.mark.slow),
     ("fault=mute,babble", "fault=none", "garbled", Power.UNKNOWN),
     ("fault=unplug", "fault=none", "unplugged", Power.OFF_OFFLINE),
     ("power=off", "power=on", "unplugged", Power.OFF_OFFLINE),
