@@ -78,7 +78,7 @@ def flow_line(message: Message) -> Text:
     _terminal, topic, body = unpacked(message)
     line = Text(f"{time.strftime('%H:%M:%S')} ", style="bright_black")
     line.append("● " if message.retain else "  ", style="cyan")
-    line.append(f"{topic:<16}", style="bold")
+    line.append(f"{topic:<20} ", style="bold")
     said, style = _said(topic, body)
     line.append(said, style=style)
     return line
