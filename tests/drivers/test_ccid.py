@@ -377,3 +377,17 @@ def test_descriptors_that_are_none() -> None:
 def test_nothing_that_carries_data_to_a_card_can_be_sent() -> None:
     assert {command.name for command in Command} == {"POWER_ON", "POWER_OFF", "GET_SLOT_STATUS"}
     assert all(len(built) == 10 for built in (get_slot_status(0, 1), power_on(0, 1), power_off(0, 1)))
+
+
+def test_a_busy_reader_keeps_its_state_but_not_over_a_replug() -> None:
+    made = bench("card=present")
+    made.run(6)
+    made.tell("answer=time_extension", "extension=25")
+    seen = made.run(15)[-1]
+    assert (seen.facts["busy"], seen.facts["card"]) == (True, "present")
+    assert own(seen) == dict.fromkeys(OWN, False)
+    made.tell("fault=unplug")
+    made.run(4)
+    made.tell("fault=none")
+    seen = made.run(15)[-1]
+    assert (seen.power, own(seen)) == (Power.ONLINE, dict.fromkeys(OWN))

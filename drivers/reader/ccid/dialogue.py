@@ -56,6 +56,7 @@ class CcidDialogue:
         self._talk.reset()
         self._notices.reset()
         self._over_current.clear()
+        self._last = Reading()
         self._identity.doubt()
 
     def ask(self, deadline: Deadline) -> Reading | Outcome | None:
@@ -64,15 +65,17 @@ class CcidDialogue:
         for slot in self._slots:
             answer = self._talk.status(slot, deadline)
             if self._talk.noise_bytes >= BABBLE_BYTES:
-                return Outcome.GARBLED
+                answer = Outcome.GARBLED
             if answer is Outcome.MISSED or answer is Outcome.GARBLED:
+                self._last = Reading()
                 return answer
             if not isinstance(answer, Said) or answer.error in BUSY:
                 return replace(self._last, facts={**self._last.facts, "busy": True})
             said[slot] = answer
+        cards = self._cards_seen(said)
         self._last = Reading(
             conditions=self._conditions(said),
-            facts={**self._cards_seen(said), "busy": False},
+            facts={**cards, "busy": False},
             identity=self._identity.look(deadline) or {},
             evidence={"slot_status": [answer.header.hex(" ") for answer in said.values()]},
         )
