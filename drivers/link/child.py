@@ -46,15 +46,20 @@ class Child:
     """`ask` may be called from any thread.
 
     `hang_s`: an answer that is not there at the deadline is a hang only after so long. `rest_s`: a hang is
-    likely to be the next caller's too, so that it is not tried again for so long,
-    and twice that the next time.
+    likely to be the next caller's too, so that it is not tried again for so long, and twice that the next time;
+    until something has answered again, what is not answered in time is stuck too. `hint` is what a technician
+    does.
     """
 
-    def __init__(self, module: str, *, hang_s: float = 0.0, rest_s: float = 0.0) -> None:
+    def __init__(
+        self, module: str, *, hang_s: float = 0.0, rest_s: float = 0.0, hint: str | None = None
+    ) -> None:
         self._module = module
         self._hang_s = hang_s
         self._first_rest_s = self._rest_s = rest_s
         self._rests_until_s = -math.inf
+        self._hint = hint
+        self._hung = False
         self._lock = threading.Lock()
         self._pid = 0
         self._channel: socket.socket | None = None
@@ -98,13 +103,13 @@ class Child:
 
     @property
     def _name(self) -> str:
-        return self._module.rpartition(".")[2]
+        return self._module.rpartition(".")[2].removesuffix("_child")
 
     def _ask(self, request: Mapping[str, Json], deadline: Deadline) -> dict[str, Json]:
         self._look()
         now_s = deadline.clock.monotonic_s()
         if now_s < self._rests_until_s:
-            raise Stuck(f"{self._name}: a call did not come back; it is tried again in a moment")
+            raise self._stuck("a call did not come back; it is tried again in a moment")
         if self._channel is None:
             self._start(now_s)
         elif not self._waits_since_s:
@@ -119,7 +124,7 @@ class Child:
             if "ready" in said:
                 self._ready, self._waits_since_s = True, now_s
             elif said.get("id") == self._last:
-                self._waits_since_s, self._rest_s = 0.0, self._first_rest_s
+                self._waits_since_s, self._rest_s, self._hung = 0.0, self._first_rest_s, False
                 return said
             else:
                 self._waits_since_s = now_s  # the answer to one that was given up; the next is on its way
@@ -127,13 +132,17 @@ class Child:
     def _late(self, now_s: float) -> Stuck | NotYet:
         waited_s = now_s - self._waits_since_s
         if waited_s < (self._hang_s if self._ready else START_S):
-            return NotYet(f"{self._name}: no answer yet")
+            return self._stuck("still no answer") if self._hung else NotYet(f"{self._name}: no answer yet")
+        self._hung = self._first_rest_s > 0
         self._rests_until_s = now_s + self._rest_s
         self._rest_s = min(2 * self._rest_s, REST_LONGEST_S)
         pid = self._pid
         self._let_go()
         self._kill(pid)
-        return Stuck(f"{self._name}: a call did not come back in {waited_s:.1f} s and was given up")
+        return self._stuck(f"a call did not come back in {waited_s:.1f} s and was given up")
+
+    def _stuck(self, what: str) -> Stuck:
+        return Stuck(f"{self._name}: {what}", hint=self._hint)
 
     def _send(self, request: Mapping[str, Json]) -> None:
         if self._channel is None:
@@ -172,7 +181,7 @@ class Child:
 
     def _start(self, now_s: float) -> None:
         if len(self._lost) >= LOST_MOST:
-            raise Stuck(f"{self._name}: {len(self._lost)} calls hang in the kernel")
+            raise self._stuck(f"{len(self._lost)} calls hang in the kernel")
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         until, lifeline = os.pipe()
         with theirs, contextlib.ExitStack() as passed:

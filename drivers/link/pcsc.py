@@ -26,7 +26,12 @@ HANG_S = 3.0
 REST_S = 1.0
 LINE_MOST = 4096
 
-CHILD = Child("drivers.link.pcsc_child", hang_s=HANG_S, rest_s=REST_S)
+CHILD = Child(
+    "drivers.link.pcsc_child",
+    hang_s=HANG_S,
+    rest_s=REST_S,
+    hint="the smart-card service hangs: `systemctl restart pcscd`",
+)
 """One for all readers, as there is one pcscd."""
 
 NO_PACKAGE = "no_package"

@@ -113,7 +113,7 @@ def test_a_late_answer_is_no_hang_and_answers_nothing_else() -> None:
 
 
 def test_a_hang_is_counted_over_several_calls_and_then_rested_from() -> None:
-    child = Child(HELPER, hang_s=0.2, rest_s=0.3)
+    child = Child(HELPER, hang_s=0.2, rest_s=0.3, hint="restart it")
     child.ask({}, after(5))
     told = [troubles(child, {"sleep": 60}, 0.08) for _ in range(2)]
     while told[-1] is NotYet and len(told) < 10:
@@ -126,7 +126,11 @@ def test_a_hang_is_counted_over_several_calls_and_then_rested_from() -> None:
     assert time.monotonic() - began_s < 0.1
     assert child.pid == 0, "nothing is started while it rests"
     time.sleep(0.35)
+    with pytest.raises(Stuck) as caught:
+        child.ask({"sleep": 0.3}, after(0.15))  # a new one, and still nothing answered since
+    assert caught.value.hint == "restart it"
     assert child.ask({"say": "well"}, after(5))["said"] == "well"
+    assert troubles(child, {"sleep": 0.1}, 0.05) is NotYet
     child.stop()
 
 
