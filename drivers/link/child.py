@@ -46,7 +46,7 @@ class Child:
     """`ask` may be called from any thread.
 
     `hang_s`: an answer that is not there at the deadline is a hang only after so long. `rest_s`: a hang is
-    likely to be the next caller's too, so that it is not tried again for so long, twice that the next time; and
+    likely to be the next caller's too, so that it is not tried again for so long, then twice that; and
     until something has answered again, what is not answered in time is stuck too. `hint` is what a technician
     does.
     """
