@@ -1,12 +1,14 @@
 """At rest: memory and CPU of the daemon beside its peers, all over the same seconds.
 
-The daemon has what the budget names: TLS with a certificate of its own, a printer on a tty polled each 2 s
-with automatic status, and the real host.
+The daemon has what the budget names: TLS with a certificate of its own, the real host, and polled each 2 s a
+printer on a tty with automatic status, a card reader on USB and a customer display that reads back. The USB is
+the simulator's, so what libusb adds is measured apart.
 """
 
 from __future__ import annotations
 
 import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -20,9 +22,9 @@ from tests.brokers import mosquitto_broker
 from tests.certificates import Authority
 from tests.counter import BASE, Counter, end, start, until
 
-MEMORY_MIB = 30.0
+MEMORY_MIB = 32.0
 CPU_PCT = 0.5
-OURS = "tillwatch: TLS, printer each 2 s, host"
+OURS = "tillwatch: TLS, printer, reader, display each 2 s, host"
 BARE = "(python3 that only sleeps)"
 
 CONFIG = """\
@@ -43,8 +45,38 @@ driver = "escpos"
 link = "serial:{folder}/receipt"
 access = "exclusive"
 profile = "epson-tm"
-poll_s = 2
+[[device]]
+id = "chip-reader"
+driver = "ccid"
+link = "usb:04e6:5116?backend=unix:{folder}/chip-reader"
+access = "exclusive"
+[[device]]
+id = "display"
+driver = "ncr597x"
+link = "serial:{folder}/display"
+access = "exclusive"
+text = "Welcome"
 """
+BESIDE = (("chip-reader", "ccid", "usb:unix:"), ("display", "ncr597x", "tty:"))
+"""Id, model and door of what stands beside the printer."""
+ANSWERS = {
+    "receipt": b'"paper_end":{"value":false',
+    "chip-reader": b'"hardware_error":{"value":false',
+    "display": b'"wrong_text":{"value":false',
+}
+LIBUSB = """
+import ctypes, usb.core
+from pathlib import Path
+
+def pss_mib():
+    return int(Path("/proc/self/smaps_rollup").read_text().split("Pss:")[1].split()[0]) / 1024
+
+before = pss_mib()
+from drivers.link.usb_backend import kernels
+backend = kernels()
+print(pss_mib() - before)
+"""
+"""What loading libusb adds to a process that has pyusb and ctypes, as the daemon here has."""
 
 
 def measure(folder: Path, size: Size) -> Table:
@@ -94,9 +126,14 @@ def _table(costs: dict[str, Cost], size: Size, lacking: list[str]) -> Table:
         ],
         notes=[
             "PSS divides what the daemon shares with other Pythons here; alone counts it in full",
+            f"libusb, which a reader on a real bus loads, would add {_libusb_mib():.1f} MiB",
             *lacking,
         ],
     )
+
+
+def _libusb_mib() -> float:
+    return float(subprocess.run([sys.executable, "-c", LIBUSB], capture_output=True, check=True).stdout)
 
 
 @contextmanager
@@ -117,7 +154,7 @@ def tls_broker(folder: Path) -> Iterator[Secured]:
 
 @contextmanager
 def running_daemon(folder: Path, secured: Secured) -> Iterator[subprocess.Popen[bytes]]:
-    """The daemon, once it is connected and its printer has answered."""
+    """The daemon, once it is connected and its devices have answered."""
     counter = Counter(folder, secured.broker.url)
     config = folder / "tillwatch.toml"
     config.write_text(
@@ -130,30 +167,33 @@ def running_daemon(folder: Path, secured: Secured) -> Iterator[subprocess.Popen[
         ),
         encoding="utf-8",
     )
-    try:
+    with ExitStack() as stack:
+        stack.callback(counter.close)
         counter.start_printer()
+        for name, model, door in BESIDE:
+            control = folder / f"{name}.ctl"
+            served = start(
+                "simulator.cli", "serve", model, "--at", f"{door}{folder / name}", "--control", str(control)
+            )
+            stack.callback(end, served)
+            until(control.exists, name, served)
         daemon = start("agent.cli", "run", "--config", str(config), "--log-level", "error")
-        try:
-            _await_report(secured, daemon)
-            yield daemon
-        finally:
-            end(daemon)
-    finally:
-        counter.close()
+        stack.callback(end, daemon)
+        for name, answer in ANSWERS.items():
+            _await_report(secured, daemon, name, answer)
+        yield daemon
 
 
-def _await_report(secured: Secured, daemon: subprocess.Popen[bytes]) -> None:
-    """Until the broker has the printer's report; asked by a client that is gone again when we measure."""
+def _await_report(secured: Secured, daemon: subprocess.Popen[bytes], device: str, answer: bytes) -> None:
+    """Until the broker has the device's report; asked by a client that is gone again when we measure."""
     command = [
         "mosquitto_sub", "-h", "127.0.0.1", "-p", str(secured.broker.port), "--cafile", str(secured.ca_file),
         "--cert", str(secured.cert_file), "--key", str(secured.key_file),
-        "-t", f"{BASE}device/receipt", "-C", "1", "-W", "1",
+        "-t", f"{BASE}device/{device}", "-C", "1", "-W", "1",
     ]  # fmt: skip
     until(
-        lambda: (
-            b'"paper_end":{"value":false' in subprocess.run(command, capture_output=True, check=False).stdout
-        ),
-        "the printer's report",
+        lambda: answer in subprocess.run(command, capture_output=True, check=False).stdout,
+        f"the report of {device}",
         daemon,
     )
 
