@@ -23,7 +23,7 @@ from drivers.errors import AddressError
 OFFERED: Mapping[str, tuple[str, ...]] = {
     "tcp": ("snmp", "ipp", "tcp-socket", "ping", "cups"),
     "usb": ("sysfs", "kernel-log", "cups"),
-    "hid": ("sysfs", "kernel-log"),
+    "hid": ("sysfs",),
     "serial": ("sysfs", "cups"),
 }
 """Link scheme -> where a device on such a link can be looked at."""
@@ -31,7 +31,7 @@ OFFERED: Mapping[str, tuple[str, ...]] = {
 UNASKED: Mapping[str, tuple[str, ...]] = {
     "tcp": ("snmp", "ipp"),
     "usb": ("sysfs", "kernel-log"),
-    "hid": ("sysfs", "kernel-log"),
+    "hid": ("sysfs",),
     "serial": ("sysfs",),
 }
 """Where it is looked at if neither configuration nor driver says: nobody can guess a queue's name."""

@@ -6,8 +6,11 @@ from pathlib import Path
 
 import pytest
 
+from agent.config import Device
 from agent.config.file import load
 from agent.config.tables import ConfigErrors
+from agent.daemon import make_driver
+from drivers.api import Deadline, SystemClock
 
 TOP = 'config_version = 1\n[terminal]\nid = "T-1"\n[mqtt]\nurl = "mqtt://b"\n[agent]\nstate_dir = "/s"\n'
 
@@ -59,3 +62,12 @@ def test_one_written_in_two_ways_is_one(tmp_path: Path) -> None:
         device("b", "escpos", "usb:04b8:0E15?port=1-1", "exclusive"),
     )
     assert "is opened by device[0] already" in told
+
+
+def test_a_reader_that_is_looked_at_has_no_printers_conditions(tmp_path: Path) -> None:
+    driver = make_driver(
+        Device(id="d", driver="magtek", link="hid:0801:0002", access="passive"), SystemClock(), {}, tmp_path
+    )
+    seen = driver.poll(Deadline.after(SystemClock(), 1))
+    assert set(seen.conditions) == {"unplugged", "identity_changed"}
+    driver.close()
