@@ -73,7 +73,8 @@ class Taker:
         try:
             active = found.backend.get_configuration(handle)
             if not active:
-                found.backend.close_device(handle)
+                closing, handle = handle, None  # libusb does not survive closing it twice
+                found.backend.close_device(closing)
                 self._configure(found, deadline)
                 handle = self._opened(found)
                 active = found.backend.get_configuration(handle)
@@ -110,19 +111,22 @@ class Taker:
         detach = self._must_detach(found, handle, pipes, now_s)
         if detach:
             found.backend.detach_kernel_driver(handle, pipes.interface)
-        taken = Taken(found, handle, pipes, detach)
+        claimed = False
         try:
             found.backend.claim_interface(handle, pipes.interface)
+            claimed = True
             if pipes.alternate:
                 found.backend.set_interface_altsetting(handle, pipes.interface, pipes.alternate)
         except TROUBLE as error:
-            if detach:
-                with contextlib.suppress(*TROUBLE):
+            with contextlib.suppress(*TROUBLE):
+                if claimed:  # the kernel's driver gets nothing back that is claimed
+                    found.backend.release_interface(handle, pipes.interface)
+                if detach:
                     found.backend.attach_kernel_driver(handle, pipes.interface)
             if number(error) == errno.EBUSY:
                 raise usb_held.claimed(str(self._at), found.node, self._who, now_s) from error
             raise
-        return taken
+        return Taken(found, handle, pipes, detach)
 
     def _must_detach(self, found: Found, handle: Any, pipes: Pipes, now_s: float) -> bool:
         """Only usblp is ever detached, and only while nobody has its node open; raises LinkError else."""
@@ -189,5 +193,6 @@ class Taker:
 
 
 def _close(backend: Backend, handle: Any) -> None:
-    with contextlib.suppress(*TROUBLE):
-        backend.close_device(handle)
+    if handle is not None:
+        with contextlib.suppress(*TROUBLE):
+            backend.close_device(handle)

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from drivers.api import Deadline
-from drivers.errors import Absent, HeldByOther, LinkError, LinkUnusable, NoPermission
+from drivers.errors import Absent, HeldByOther, LinkError, LinkLost, LinkUnusable, NoPermission
 from drivers.link import usb_backend
 from drivers.link.address import UsbAddress
 from drivers.link.usb import UsbLink
@@ -202,3 +202,11 @@ def test_of_a_reader_with_a_keyboard_only_its_own_interface_counts(at: Counter) 
     at.machine.interface(at.home, 1, 0x0B, None)
     assert at.opens(at.link(usb_class=0x0B)) is None
     assert "claim 1" in at.fake.log
+
+
+def test_a_printer_whose_setting_cannot_be_chosen_is_usblps_again(at: Counter) -> None:
+    at.device.interfaces = [[interface(0, 7, OUT), interface(0, 7, OUT, IN, alternate=1)]]
+    at.device.refuses["alternate"] = [errno.EIO]
+    at.driver("usblp", lp="lp0")
+    assert isinstance(at.opens(at.link()), LinkLost)
+    assert at.fake.log == ["open", "detach 0", "claim 0", "alternate 0 1", "release 0", "attach 0", "close"]
