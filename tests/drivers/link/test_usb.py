@@ -9,10 +9,11 @@ from collections.abc import Iterator
 
 import pytest
 
-from drivers.api import Deadline, SystemClock
-from drivers.errors import Absent, HeldByOther, LinkError, LinkLost, LinkUnusable, NoPermission
+from drivers.api import Deadline, Json, SystemClock
+from drivers.errors import Absent, HeldByOther, LinkError, LinkLost, LinkUnusable, NoPermission, Stuck
 from drivers.link.address import UsbAddress, parse
 from drivers.link.usb import UsbLink
+from drivers.link.usb_take import CHILD
 from drivers.usb_control import Control, controls, notices
 from tests.drivers.link.usb_fake import IN, NOTICES, OUT, Device, Fake, FakeBus, interface
 
@@ -327,3 +328,16 @@ def test_unplugged_and_back_a_hundred_times() -> None:
 @pytest.mark.system
 def test_unplugged_and_back_a_thousand_times() -> None:
     _cycles(1000)
+
+
+def test_one_that_hangs_while_it_is_configured_is_closed_once(
+    at: Counter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def hangs(*_: object) -> dict[str, Json]:
+        raise Stuck("it hangs")
+
+    monkeypatch.setattr(CHILD, "ask", hangs)
+    at.device.configuration = 0
+    with pytest.raises(Stuck):
+        at.link().open(after(1))
+    assert at.bus.log == ["open", "close"], "libusb does not survive closing it twice"
