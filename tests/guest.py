@@ -31,7 +31,7 @@ _INIT = """\
 b=/bin/busybox
 $b mount -t proc proc /proc; $b mount -t sysfs sys /sys; $b mount -t devtmpfs dev /dev
 for m in $($b cat /m/order); do $b insmod /m/$m; done
-$b mount -t 9p -o trans=virtio,version=9p2000.L,ro host /newroot
+$b mount -t 9p -o trans=virtio,version=9p2000.L,ro,cache=loose,msize=262144 host /newroot
 for f in dev sys proc; do $b mount --move /$f /newroot/$f; done
 for f in tmp run var/tmp; do $b mount -t tmpfs $f /newroot/$f; done
 $b ifconfig lo 127.0.0.1 up
@@ -77,7 +77,10 @@ class Ran:
 
 
 def run(folder: Path, module: str, *arguments: str, within_s: float) -> Ran:
-    """Boot, run `python -m module arguments...` in the repository's folder, switch off."""
+    """Boot, run `python -m module arguments...` in the repository's folder, switch off.
+
+    `folder` keeps its console, also of one that did not end in time.
+    """
     kernel = find_kernel()
     assert kernel is not None
     inside = shlex.join([sys.executable, "-u", "-m", module, *arguments])
@@ -86,19 +89,22 @@ def run(folder: Path, module: str, *arguments: str, within_s: float) -> Ran:
     )
     start = folder / "start.gz"
     start.write_bytes(gzip.compress(_archive(kernel, f"{environment}; {inside} 2>&1"), 1))
-    console = subprocess.run(
-        [
-            QEMU, "-accel", "tcg,thread=multi", "-cpu", "max", "-m", "1024", "-smp", "2",
-            "-nographic", "-no-reboot", "-net", "none",
-            "-kernel", str(kernel.image), "-initrd", str(start), "-append", "console=ttyS0 quiet panic=-1",
-            "-virtfs", "local,path=/,mount_tag=host,security_model=none,readonly=on,multidevs=remap",
-        ],
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        timeout=within_s,
-        check=True,
-    ).stdout.decode(errors="replace")  # fmt: skip
+    heard = folder / "console"
+    with heard.open("wb") as output:
+        subprocess.run(
+            [
+                QEMU, "-accel", "tcg,thread=multi", "-cpu", "max", "-m", "1024", "-smp", "2",
+                "-nographic", "-no-reboot", "-net", "none",
+                "-kernel", str(kernel.image), "-initrd", str(start), "-append", "console=ttyS0 quiet panic=-1",
+                "-virtfs", "local,path=/,mount_tag=host,security_model=none,readonly=on,multidevs=remap",
+            ],
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            timeout=within_s,
+            check=True,
+        )  # fmt: skip
+    console = heard.read_text(errors="replace")
     lines = (line.partition(SAYS)[2] for line in console.splitlines() if SAYS in line)
     return Ran([json.loads(line) for line in lines], console)
 
