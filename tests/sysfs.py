@@ -125,7 +125,8 @@ class Machine:
         vid, pid = ((device / key).read_text().strip() for key in ("idVendor", "idProduct"))
         home = interface / f"0003:{vid.upper()}:{pid.upper()}.0001"
         (home / "hidraw" / name).mkdir(parents=True)
-        (home / "uevent").write_text(f"HID_ID=0003:0000{vid.upper()}:0000{pid.upper()}\nHID_UNIQ=\n")
+        serial = (device / "serial").read_text() if (device / "serial").exists() else "\n"
+        (home / "uevent").write_text(f"HID_ID=0003:0000{vid.upper()}:0000{pid.upper()}\nHID_UNIQ={serial}")
         (home / "report_descriptor").write_bytes(report)
         self._link(home / "hidraw" / name / "device", home)
         (self.root / "sys/class/hidraw").mkdir(exist_ok=True)

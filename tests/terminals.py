@@ -31,7 +31,7 @@ def _machine(root: Path) -> Machine:
     return machine
 
 
-def _epson(machine: Machine, port: str = "1-1", lp: str | None = "lp0") -> Path:
+def add_epson(machine: Machine, port: str = "1-1", lp: str | None = "lp0") -> Path:
     device = machine.usb(port, "04b8:0e15", serial="TC3Y012345", manufacturer="EPSON", product="TM-T20")
     machine.printer(device, "MFG:EPSON;CMD:ESC/POS;MDL:TM-T20;CLS:PRINTER;", lp=lp)
     number = (device / "dev").read_text().strip()
@@ -50,7 +50,7 @@ def bus_node(device: Path) -> str:
 def epson(root: Path) -> Machine:
     """An Epson TM-T20 on USB, in the hands of usblp, open nowhere."""
     machine = _machine(root)
-    _epson(machine)
+    add_epson(machine)
     return machine
 
 
@@ -165,7 +165,7 @@ def two_readers_alike(root: Path) -> Machine:
 def everything(root: Path) -> Machine:
     """One of each kind, on one machine."""
     machine = reader_of_pcscd(root)
-    _epson(machine)
+    add_epson(machine)
     for port, name in (("1-2", "ttyUSB0"), ("1-3", "ttyUSB1")):
         _adapter(machine, port, name)
     machine.built_in("ttyS0", uart=True)

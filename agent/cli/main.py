@@ -19,6 +19,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "pass-through": ("agent.cli.pass_through", "share devices with the till"),
     "selftest": ("agent.cli.selftest", "test devices: internal, external or interactive"),
     "devices": ("agent.cli.devices", "what is attached, and the configuration to paste"),
+    "doctor": ("agent.cli.doctor", "why a device cannot be seen or held, and what to do"),
     "status": ("agent.cli.status", "the running daemon's view"),
     "config": ("agent.cli.service", "check a configuration"),
 }

@@ -100,9 +100,7 @@ class Machine:
 
     def node(self, path: str) -> Node | None:
         """The node that a path leads to, also by a link of udev's; None where there is none."""
-        place = self.path(path)
-        if place.is_symlink():
-            path = f"/dev/{place.readlink().name}"
+        path = self.resolved(path)
         if path in self._listed:
             return self._listed[path]
         try:
@@ -115,6 +113,13 @@ class Machine:
             self._names(self.users).get(found.st_uid, str(found.st_uid)),
             self._names(self.groups).get(found.st_gid, str(found.st_gid)),
         )
+
+    def resolved(self, path: str) -> str:
+        """Where one link of udev's leads."""
+        place = self.path(path)
+        if not place.is_symlink():
+            return path
+        return os.path.normpath(Path(path).parent / place.readlink())
 
     @cached_property
     def users(self) -> Mapping[str, int]:
