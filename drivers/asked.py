@@ -170,8 +170,9 @@ class AskedDriver:
         if judge.blind:
             self._belief.forget()
         if outcome is not Outcome.ANSWERED:
-            if self._setup.link.scheme == "tcp" and judge.missed > 1:
-                # An open connection proves nothing any more; connecting anew does.
+            if self._setup.link.scheme == "tcp" and judge.missed > 1 and outcome is not Outcome.GARBLED:
+                # An open connection proves nothing any more; connecting anew does. One that brings noise
+                # stays: the first answer on another one would come before the noise, and hide it.
                 self._setup.link.close()
             return
         self._picture.read()

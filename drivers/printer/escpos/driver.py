@@ -168,8 +168,8 @@ class EscposDriver:
         if self._judge.blind:
             self._talk.give_up()
             self._completion.forget()
-        elif self._link.scheme == "tcp" and self._judge.missed > 1:
-            # An open connection proves nothing any more; connecting anew does.
+        elif self._link.scheme == "tcp" and self._judge.missed > 1 and outcome is not Outcome.GARBLED:
+            # An open connection proves nothing any more; connecting anew does. One that brings noise stays.
             self._link.close()
 
     def _do_chores(self, deadline: Deadline) -> None:
