@@ -18,6 +18,8 @@ from tests.fakes import ScriptedLink
 from tests.harness import raised, values
 
 ENQUIRY = Apdu(consts.STATUS_ENQUIRY).encode()
+DIAGNOSIS = Apdu(consts.DIAGNOSIS).encode()
+SELFTEST = Apdu(consts.SELFTEST).encode()
 ACK = POSITIVE.encode()
 CLEAN = Apdu(consts.COMPLETION, bytes.fromhex("F0 F0 F1 37 00 29 12 34 56 78")).encode()
 EACH_S = 60.0
@@ -247,6 +249,18 @@ def test_at_external_a_technician_is_told_what_contacts_the_host() -> None:
     table.sale = "yes"
     (step,) = table.test("external")
     assert (step.verdict, step.detail) == ("untested", "a sale is in progress")
+
+
+@pytest.mark.parametrize("unfinished", [ENQUIRY, DIAGNOSIS])
+def test_after_a_command_that_did_not_end_none_is_sent_on_that_connection(unfinished: bytes) -> None:
+    table = Table(CLEAN)
+    table.terminal.script |= {DIAGNOSIS: [ACK, CLEAN], SELFTEST: [ACK, CLEAN]}
+    table.terminal.script[unfinished] = [ACK]
+    steps = {step.name: step.verdict for step in table.test("external")}
+    assert table.terminal.commands[-1] == unfinished
+    assert not table.link.is_open(), "its completion may come yet, and would pass for another's"
+    assert "selftest" not in steps
+    assert "failed" in steps.values()
 
 
 def test_interactive_asks_the_technician_and_contacts_nobody() -> None:

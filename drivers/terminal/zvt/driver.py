@@ -101,14 +101,17 @@ class ZvtDialogue:
     def _command(
         self, command: bytes, deadline: Deadline, on_status: line.OnStatus = lambda _status: None
     ) -> Answer | Outcome | None:
+        """The connection is closed where this did not come to its end: what is late must answer nothing else."""
+        answer: Answer | Outcome | None = None
         try:
-            return conversation.ask(self._line, command, deadline, on_status)
+            answer = conversation.ask(self._line, command, deadline, on_status)
         except GivenUp:
-            self._setup.link.close()
-            return None
+            pass
         except ProtocolError:
-            self._setup.link.close()  # where the next message begins is not known
-            return Outcome.GARBLED
+            answer = Outcome.GARBLED
+        if not isinstance(answer, Answer):
+            self._setup.link.close()
+        return answer
 
     def _new_line(self) -> Line:
         return line.make(self._setup.link, self._till_needs_it)
