@@ -8,6 +8,8 @@ want() { command -v "$1" >/dev/null 2>&1 || missing="$missing $2"; }
 want mosquitto mosquitto
 want mosquitto_sub mosquitto-clients
 want strace strace
+want udevadm udev
+want umockdev-run umockdev
 want ip iproute2
 want snmpd snmpd
 want cupsd cups-daemon
