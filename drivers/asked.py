@@ -76,9 +76,9 @@ class Dialogue(Protocol):
 
 
 class AskedDriver:
-    """`drivers.api.Driver` over a `Dialogue`."""
+    """`drivers.api.Driver` over a `Dialogue`; `answers` False: the device never says anything."""
 
-    def __init__(self, setup: Setup, dialogue: Dialogue) -> None:
+    def __init__(self, setup: Setup, dialogue: Dialogue, *, answers: bool = True) -> None:
         self._setup = setup
         self._clock = setup.clock
         self._dialogue = dialogue
@@ -86,7 +86,8 @@ class AskedDriver:
         self._belief: Belief[Reading] = Belief()
         self._exchange = Exchange(setup.memory, setup.clock)
         who = (IDENTITY_CHANGED,) if dialogue.identifies else ()
-        self._kinds = (*kinds(setup.link.scheme, shared=setup.shared), *who, *dialogue.kinds)
+        way = kinds(setup.link.scheme, shared=setup.shared, answers=answers)
+        self._kinds = (*way, *who, *dialogue.kinds)
         self._picture = Picture(self._kinds, dialogue.kinds, setup.clock, dialogue.verified_by)
         self._who: Mapping[str, str] = {}
         self._evidence: Mapping[str, Json] = {}
@@ -194,9 +195,10 @@ class AskedDriver:
     def _observe(self) -> Observation:
         reading = self._belief.reading or Reading()
         judge = self._way.judge
-        values = dict.fromkeys(self._kinds) | judge.conditions() | dict(reading.conditions)
+        known = judge.conditions() | dict(reading.conditions)
         if self._dialogue.identifies:
-            values[IDENTITY_CHANGED] = self._exchange.changed()
+            known[IDENTITY_CHANGED] = self._exchange.changed()
+        values = {kind: known.get(kind) for kind in self._kinds}
         facts = {**reading.facts, **self._exchange.counted(reading.statistics), **self._way.facts()}
         heard, self._heard = self._heard, False
         return self._picture.tell(

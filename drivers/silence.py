@@ -92,9 +92,14 @@ _POWER: Mapping[str, Power] = {
 }
 
 
-def kinds(scheme: str, *, shared: bool = False) -> tuple[str, ...]:
-    """The conditions possible over such a link, in their fixed order."""
-    return (*KINDS[scheme], *(SHARED_KINDS if shared else ()))
+_BY_ANSWERS = ("frozen", "silent", "garbled")
+"""What nobody can know of a device that never says anything."""
+
+
+def kinds(scheme: str, *, shared: bool = False, answers: bool = True) -> tuple[str, ...]:
+    """The conditions possible over such a link, in their fixed order; `answers`: it may say something."""
+    possible = [kind for kind in KINDS[scheme] if answers or kind not in _BY_ANSWERS]
+    return (*possible, *(SHARED_KINDS if shared else ()))
 
 
 class Judge:

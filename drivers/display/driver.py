@@ -28,8 +28,8 @@ class Shows(Dialogue, Protocol):
 class DisplayDriver(AskedDriver):
     """`drivers.api.Driver` and `drivers.api.HearsTechnician`."""
 
-    def __init__(self, setup: Setup, dialogue: Shows) -> None:
-        super().__init__(setup, dialogue)
+    def __init__(self, setup: Setup, dialogue: Shows, *, answers: bool = True) -> None:
+        super().__init__(setup, dialogue, answers=answers)
         self._setup = setup
         self._panel = dialogue.panel
         self._by_eye: Condition | None = None

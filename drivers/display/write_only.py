@@ -19,7 +19,7 @@ class WriteOnly:
 
     kinds: tuple[str, ...] = (WRONG_TEXT,)
     identifies = False
-    verified_by: VerifiedBy = "transport"
+    verified_by: VerifiedBy = "operator"
     by_notice = False
 
     def __init__(self, setup: Setup, language: Language) -> None:
@@ -61,6 +61,6 @@ def spec(name: str, language: Language) -> DriverSpec:
     """The driver of one family of such displays."""
 
     def make(setup: Setup) -> Driver:
-        return DisplayDriver(setup, WriteOnly(setup, language))
+        return DisplayDriver(setup, WriteOnly(setup, language), answers=False)
 
     return DriverSpec(name=name, categories=("LineDisplay",), links=("serial",), options=OPTIONS, make=make)

@@ -59,7 +59,7 @@ def test_a_status_is_told_and_the_readers_own_errors_are_unknown() -> None:
     assert seen.power is Power.ONLINE
     assert seen.identity == {"manufacturer": "Identive", "firmware": "5.20.0"}
     assert (seen.facts["card"], seen.facts["in_use"]) == ("present", True)
-    assert (values(seen)["hardware_error"], values(seen)["over_current"]) == (None, None)
+    assert not {"hardware_error", "over_current"}.intersection(values(seen)), "pcscd never tells"
     assert values(seen)["card_service_down"] is False
     assert raised(seen) == set()
 

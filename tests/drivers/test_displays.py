@@ -170,6 +170,15 @@ def test_a_wrong_text_is_a_fault_and_ends_with_it() -> None:
     assert forward.run(10) == ["cleared receipt/wrong_text"]
 
 
+@pytest.mark.parametrize("name", ALL)
+def test_what_can_never_be_known_is_left_out_and_who_can_know_is_told(name: str) -> None:
+    last = bench(name).run(5)[-1]
+    by_answers = {"frozen", "silent", "garbled"}
+    assert by_answers.intersection(values(last)) == (by_answers if name in ANSWERING else set())
+    witness = "readback" if name == "ncr597x" else "operator"
+    assert last.conditions["wrong_text"].verified_by == witness
+
+
 def test_the_evidence_of_a_wrong_text_has_no_text() -> None:
     on = bench("ncr597x", "shows=nonsense")
     last = on.run(10)[-1]

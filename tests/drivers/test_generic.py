@@ -76,9 +76,6 @@ def test_nothing_is_ever_sent_unasked() -> None:
     assert values(observation) == {
         "unplugged": False,
         "power_off": None,
-        "frozen": None,
-        "silent": None,
-        "garbled": None,
         "held_by_other": False,
         "no_permission": False,
     }

@@ -37,7 +37,7 @@ class Dmd:
 
     kinds: tuple[str, ...] = (WRONG_TEXT,)
     identifies = True
-    verified_by: VerifiedBy = "readback"
+    verified_by: VerifiedBy = "operator"  #: it does not tell what it shows
     by_notice = False
 
     def __init__(self, setup: Setup) -> None:

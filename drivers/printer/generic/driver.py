@@ -126,7 +126,7 @@ def evidence(status: PortStatus) -> Json:
 
 
 def make(setup: Setup) -> AskedDriver:
-    return AskedDriver(setup, GenericDialogue(setup))
+    return AskedDriver(setup, GenericDialogue(setup), answers=controls(setup.link))
 
 
 SPEC = DriverSpec(

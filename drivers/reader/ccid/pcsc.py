@@ -1,7 +1,7 @@
 """A reader that pcscd holds, asked through pcscd: one line of JSON each way with the `pcsc:` link.
 
 `{"ask":"status"}` -> `{"state":[...],"present":bool,"mute":bool,"in_use":bool,"vendor":...,"firmware":...,
-"serial":...}` or `{"error":...}`. PC/SC tells nothing of the reader's own errors, so they stay unknown here.
+"serial":...}` or `{"error":...}`. PC/SC tells nothing of the reader's own errors: it has no conditions here.
 """
 
 from __future__ import annotations
@@ -13,7 +13,6 @@ from drivers.api import Deadline, Json, Level, Occasion, Setup, Step, VerifiedBy
 from drivers.asked import Reading
 from drivers.identity import printable
 from drivers.reader.ccid.consts import ATR_BYTES
-from drivers.reader.ccid.dialogue import KINDS
 from drivers.reader.ccid.selftest import NO_CARD
 from drivers.silence import Outcome
 
@@ -44,7 +43,7 @@ class Lines:
 class PcscDialogue:
     """`drivers.asked.Dialogue`, over a `pcsc:` link."""
 
-    kinds: tuple[str, ...] = KINDS
+    kinds: tuple[str, ...] = ()
     identifies = True
     verified_by: VerifiedBy = "readback"
     by_notice = False

@@ -101,7 +101,7 @@ class ZvtDialogue:
     def _command(
         self, command: bytes, deadline: Deadline, on_status: line.OnStatus = lambda _status: None
     ) -> Answer | Outcome | None:
-        """The connection is closed where this did not come to its end: what is late must answer nothing else."""
+        """A connection is closed where this did not end: what comes late must answer nothing else."""
         answer: Answer | Outcome | None = None
         try:
             answer = conversation.ask(self._line, command, deadline, on_status)
