@@ -1,0 +1,1 @@
+"""Programs that run in a guest (`tests.guest`), where the kernel has USB. What they find out they say."""
