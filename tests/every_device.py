@@ -32,7 +32,7 @@ class Own:
     options: Mapping[str, Json] = field(default_factory=dict)
     tcp: bool = False  #: the model has the door `tcp`
     holds: bool = True  #: over tcp it keeps a connection if it is told to
-    round_s: float = 2.0  #: between two rounds of questions
+    pace_s: float = 2.0  #: as much happens in it as in a poll of others
 
 
 _SHOWS = Own(options={"text": "Welcome\nOpen until 20:00"})
@@ -48,13 +48,13 @@ OWN: Mapping[str, Own] = {
     "ncr597x": _SHOWS,
     "star": Own(profile="star-line", tcp=True),
     "vivotech": Own(),
-    "zvt": Own(options={"status_enquiry_s": 60.0}, tcp=True, holds=False, round_s=60.0),
+    "zvt": Own(options={"status_enquiry_s": 60.0}, tcp=True, holds=False, pace_s=30.0),
 }
 
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """One driver over one kind of link. `way`: the flavour, and `wired` or `held` where that makes two of it."""
+    """One driver over one kind of link. `way` is its flavour; `wired` and `held` are a second one of it."""
 
     driver: str
     way: str
@@ -131,11 +131,11 @@ class Watch:
         self.forward = Forward(place.bench(*settings, seed=seed))
         self.latest_s = 0.0  #: so long past its own deadline a step of the worker came back, at most
 
-    def run(self, rounds: float) -> list[str]:
-        """What was told of faults within so many rounds of questions, as `raised kind`, `cleared kind`."""
+    def run(self, paces: float) -> list[str]:
+        """What was told of faults within so many paces, as `raised kind`, `cleared kind`."""
         broker, clock, worker = self.forward.broker, self.forward.clock, self.forward.worker
         before = len(broker.changes())
-        ends_s = clock.monotonic_s() + rounds * self.place.own.round_s
+        ends_s = clock.monotonic_s() + paces * self.place.own.pace_s
         while clock.monotonic_s() < ends_s:
             worker.step()
             self.latest_s = max(self.latest_s, clock.monotonic_s() - worker.step_ends_s)
