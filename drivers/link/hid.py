@@ -6,7 +6,6 @@ descriptor is open only while a question is, and is never read.
 
 from __future__ import annotations
 
-import threading
 from pathlib import Path
 from typing import Protocol
 
@@ -40,7 +39,6 @@ class HidLink:
         self._address = address
         self._way = way or _way(address, root)
         self._waiter = Waiter()
-        self._woken = threading.Event()
         self._feature: Feature | None = None
 
     def open(self, deadline: Deadline) -> None:
@@ -55,20 +53,16 @@ class HidLink:
         return self._feature is not None
 
     def read(self, deadline: Deadline) -> bytes:
-        while not self._woken.is_set():
+        while not self._waiter.woken():
             feature = self._feature
             if feature is None:
-                self._waiter.wait(None, 0, deadline)
+                self._waiter.pause(deadline)
                 break
             report = self._way.get_feature(feature.number, feature.size_bytes, deadline)
             if report and any(report):
                 return report
-            if deadline.expired():
-                return b""
-            self._waiter.wait(None, 0, deadline.within(AGAIN_S))
-        if self._woken.is_set():
-            self._woken.clear()
-            self._waiter.wait(None, 0, deadline.within(0.0))
+            if deadline.expired() or self._waiter.pause(deadline.within(AGAIN_S)):
+                break
         return b""
 
     def write(self, data: bytes, deadline: Deadline) -> int:
@@ -89,7 +83,6 @@ class HidLink:
         return False
 
     def wake(self) -> None:
-        self._woken.set()
         self._waiter.wake()
 
 

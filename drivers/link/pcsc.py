@@ -13,7 +13,6 @@ Nothing is kept at the reader between two questions.
 from __future__ import annotations
 
 import json
-import threading
 from collections.abc import Mapping
 
 from drivers.api import Deadline, Json
@@ -66,7 +65,6 @@ class PcscLink:
         self._reader = address.reader
         self._child = child
         self._waiter = Waiter()
-        self._woken = threading.Event()
         self._open = False
         self._asked: str | None = None
 
@@ -84,9 +82,10 @@ class PcscLink:
 
     def read(self, deadline: Deadline) -> bytes:
         asked, self._asked = self._asked, None
-        if asked is None or not self._open or self._woken.is_set():
-            self._waiter.wait(None, 0, deadline)
-            self._woken.clear()
+        if self._waiter.woken():
+            return b""
+        if asked is None or not self._open:
+            self._waiter.pause(deadline)
             return b""
         try:
             answer = self._said(self._child.ask({"do": asked, "reader": self._reader}, deadline))
@@ -110,7 +109,6 @@ class PcscLink:
         return False
 
     def wake(self) -> None:
-        self._woken.set()
         self._waiter.wake()
 
     def _said(self, answer: dict[str, Json]) -> dict[str, Json]:

@@ -6,7 +6,6 @@ libusb's waits end at nothing but their time, so a read goes in slices: `wake` i
 from __future__ import annotations
 
 import errno
-import threading
 from array import array
 from collections.abc import Callable
 from pathlib import Path
@@ -26,6 +25,7 @@ from drivers.usb_control import Control
 SLICE_MS = 250
 READ_BYTES = 4096
 WRITE_BYTES = 16384
+EMPTY_S = 0.02  #: between two reads of a pipe that brings nothing at once
 
 _TO_INTERFACE = 1  #: recipient, in bmRequestType; USB 2.0, table 9-2
 _RECIPIENT = 0x1F
@@ -47,9 +47,9 @@ class UsbLink:
         self._address = address
         self._taker = Taker(address, usb_class, bus or bus_of(address), root=root)
         self._waiter = Waiter()
-        self._woken = threading.Event()
         self._taken: Taken | None = None
         self._halted = False
+        self._empty = 0  # transfers without a byte, one after the other
 
     def open(self, deadline: Deadline) -> None:
         if self._taken is None:
@@ -67,14 +67,14 @@ class UsbLink:
     def read(self, deadline: Deadline) -> bytes:
         taken = self._taken
         if taken is None:
-            return self._wait(deadline)
+            return self._pause(deadline)
         return self._receive(taken, taken.backend.bulk_read, taken.pipes.bulk_in, deadline)
 
     def notice(self, deadline: Deadline) -> bytes:
         """What comes by the interrupt pipe; see `drivers.usb_control.NoticeLink`."""
         taken = self._taken
         if taken is None:
-            return self._wait(deadline)
+            return self._pause(deadline)
         return self._receive(taken, taken.backend.intr_read, taken.pipes.notices, deadline)
 
     def write(self, data: bytes, deadline: Deadline) -> int:
@@ -130,33 +130,34 @@ class UsbLink:
         return False
 
     def wake(self) -> None:
-        self._woken.set()
         self._waiter.wake()
 
     # -- waiting -----------------------------------------------------------------------------------
 
-    def _wait(self, deadline: Deadline) -> bytes:
-        self._waiter.wait(None, 0, deadline)
-        self._woken.clear()
+    def _pause(self, deadline: Deadline) -> bytes:
+        self._waiter.pause(deadline)
         return b""
 
     def _receive(self, taken: Taken, read: Read, pipe: int | None, deadline: Deadline) -> bytes:
         if pipe is None:
-            return self._wait(deadline)
+            return self._pause(deadline)
         packet = taken.pipes.packet_bytes
         room = array(
             "B", bytes(-(-READ_BYTES // packet) * packet)
         )  # less than a packet's room is an overflow
         while True:
-            if self._woken.is_set():
-                self._wait(deadline.within(0.0))
+            # Some printers answer each question of the bus with nothing, as fast as it asks.
+            woken = self._waiter.pause(deadline.within(EMPTY_S)) if self._empty > 1 else self._waiter.woken()
+            if woken:
                 return b""
             try:
                 within_ms = min(SLICE_MS, _ms(deadline.remaining_s()))
                 count = read(taken.handle, pipe, taken.pipes.interface, room, within_ms)
             except TROUBLE as error:
                 self._bear(taken, pipe, error)
-                count = 0
+                count = self._empty = 0
+            else:
+                self._empty = 0 if count else self._empty + 1
             if count:
                 self._halted = False
                 return room.tobytes()[:count]

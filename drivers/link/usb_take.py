@@ -44,14 +44,8 @@ class Taken:
 
     def give_back(self) -> None:
         """Whatever state the device is in; raises nothing."""
-        number_ = self.pipes.interface
-        with contextlib.suppress(*TROUBLE):
-            self.backend.release_interface(self.handle, number_)
-        if self.detached:
-            with contextlib.suppress(*TROUBLE):
-                self.backend.attach_kernel_driver(self.handle, number_)
-        with contextlib.suppress(*TROUBLE):
-            self.backend.close_device(self.handle)
+        _put_back(self.backend, self.handle, self.pipes.interface, claimed=True, detached=self.detached)
+        _close(self.backend, self.handle)
 
 
 class Taker:
@@ -86,12 +80,12 @@ class Taker:
                     hint="check the ids and the driver configured",
                 )
             return self._claim(found, handle, pipes, deadline)
-        except LinkError:
-            _close(found.backend, handle)
-            raise
         except TROUBLE as error:
             _close(found.backend, handle)
             raise self._error(found, error) from error
+        except BaseException:  # a LinkError, or a backend that breaks over what the device says of itself
+            _close(found.backend, handle)
+            raise
 
     def reset(self, deadline: Deadline) -> None:
         """Reset the device; nobody may have taken it. Raises LinkError, Stuck where that never ends."""
@@ -110,20 +104,20 @@ class Taker:
         now_s = deadline.clock.monotonic_s()
         detach = self._must_detach(found, handle, pipes, now_s)
         if detach:
-            found.backend.detach_kernel_driver(handle, pipes.interface)
+            try:
+                found.backend.detach_kernel_driver(handle, pipes.interface)
+            except TROUBLE as error:
+                if number(error) != errno.ENOENT:  # it went by itself meanwhile: claiming tells
+                    raise
         claimed = False
         try:
             found.backend.claim_interface(handle, pipes.interface)
             claimed = True
             if pipes.alternate:
                 found.backend.set_interface_altsetting(handle, pipes.interface, pipes.alternate)
-        except TROUBLE as error:
-            with contextlib.suppress(*TROUBLE):
-                if claimed:  # the kernel's driver gets nothing back that is claimed
-                    found.backend.release_interface(handle, pipes.interface)
-                if detach:
-                    found.backend.attach_kernel_driver(handle, pipes.interface)
-            if number(error) == errno.EBUSY:
+        except BaseException as error:
+            _put_back(found.backend, handle, pipes.interface, claimed=claimed, detached=detach)
+            if isinstance(error, TROUBLE) and number(error) == errno.EBUSY:
                 raise usb_held.claimed(str(self._at), found.node, self._who, now_s) from error
             raise
         return Taken(found, handle, pipes, detach)
@@ -190,6 +184,16 @@ class Taker:
         if code == errno.EBUSY:
             return HeldByOther(what)
         return LinkLost(what)
+
+
+def _put_back(backend: Backend, handle: Any, interface: int, *, claimed: bool, detached: bool) -> None:
+    """The kernel's driver gets nothing back that is claimed."""
+    if claimed:
+        with contextlib.suppress(*TROUBLE):
+            backend.release_interface(handle, interface)
+    if detached:
+        with contextlib.suppress(*TROUBLE):
+            backend.attach_kernel_driver(handle, interface)
 
 
 def _close(backend: Backend, handle: Any) -> None:

@@ -21,6 +21,21 @@ class Waiter:
     def wake(self) -> None:
         os.eventfd_write(self._event, 1)
 
+    def woken(self) -> bool:
+        """Whether it was called since the last wait, which is over with this; at once."""
+        try:
+            os.eventfd_read(self._event)
+        except BlockingIOError:
+            return False
+        return True
+
+    def pause(self, deadline: Deadline) -> bool:
+        """Wait for a call alone; whether one came."""
+        poller = select.poll()
+        poller.register(self._event, select.POLLIN)
+        poller.poll(math.ceil(deadline.remaining_s() * 1000))
+        return self.woken()
+
     def wait(self, descriptor: int | None, events: int, deadline: Deadline, *, wakeable: bool = True) -> int:
         """The poll(2) events of `descriptor`; 0 at the deadline or when woken."""
         poller = select.poll()
@@ -30,5 +45,5 @@ class Waiter:
             poller.register(descriptor, events)
         ready = dict(poller.poll(math.ceil(deadline.remaining_s() * 1000)))
         if ready.pop(self._event, 0):
-            os.eventfd_read(self._event)
+            self.woken()
         return ready.get(descriptor, 0) if descriptor is not None else 0
