@@ -172,6 +172,20 @@ RULES = (
             for edge in ("door", "doors", "http_door", "idle", "keeper", "kept", "latest", "notify", "stream")
         ),
     ),
+    Rule(
+        "what is attached is looked at through files alone",
+        "agent/discovery/*",
+        (
+            *("socket", "subprocess", "fcntl", "termios", "threading", "select", "agent.control"),
+            *(f"drivers.link.{link}" for link in ("serial", "tcp", "usb", "hid", "pcsc", "shared")),
+        ),
+    ),
+    Rule(
+        "the daemon looks for nothing",
+        "agent/*",
+        ("agent.discovery",),
+        but=("agent/cli/*", "agent/discovery/*"),
+    ),
     Rule("threads, not asyncio", "*", ("asyncio",), but=("agent/cli/demo*.py",)),
     Rule("developers' tools are no part of the product", "*", ("pydantic", "hypothesis", "pytest", "tests")),
     Rule("numpy is too big for a terminal", "*", ("numpy",)),
@@ -271,6 +285,9 @@ def test_imports(rule: Rule) -> None:
         ("drivers/link/shared_wire.py", "import socket", "what passes between"),
         ("agent/pass_through/lane.py", "from agent.config import Config", "the till depends"),
         ("agent/till/words.py", "import socket", "what a till says"),
+        ("agent/discovery/checks/held.py", "import subprocess", "what is attached"),
+        ("agent/discovery/attached.py", "from drivers.link.usb import UsbLink", "what is attached"),
+        ("agent/daemon.py", "from agent.discovery import attached", "the daemon looks for nothing"),
     ],
 )
 def test_the_rules_can_fail(file: str, text: str, why: str) -> None:
@@ -294,6 +311,21 @@ def test_the_rules_can_fail(file: str, text: str, why: str) -> None:
 def test_what_the_rules_allow(file: str, text: str) -> None:
     found = list(imports_of(file, ast.parse(text)))
     assert [rule.why for rule in RULES for one in found if rule.broken_by(one)] == []
+
+
+def test_no_files_import_each_other_in_a_circle() -> None:
+    """A circle is one room that pretends to be several."""
+    needs: dict[str, set[str]] = {dotted(file): set() for file in sources()}
+    for found in imports():
+        if found.module in needs:
+            needs[dotted(found.file)].add(found.module)
+    while free := {file for file, others in needs.items() if not others & needs.keys()}:
+        needs = {file: others for file, others in needs.items() if file not in free}
+    assert not needs, f"among these: {', '.join(needs)}"
+
+
+def dotted(file: str) -> str:
+    return file.removesuffix(".py").replace("/", ".").removesuffix(".__init__")
 
 
 @pytest.mark.parametrize("file", sources())

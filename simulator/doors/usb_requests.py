@@ -6,13 +6,11 @@ Standard requests and those of HID are answered here, all others by the model. N
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import Protocol
 
-from simulator.devices.usb import Control
+from simulator.devices.usb import Control, Endpoint, Shape
 from simulator.doors import usb_descriptors as descriptors
-
-if TYPE_CHECKING:
-    from simulator.doors.usb_core import UsbCore
+from simulator.doors.door import Inside
 
 SET_CONFIGURATION = (0x00, 0x09)
 GET_REPORT, SET_REPORT = (0xA1, 0x01), (0x21, 0x09)
@@ -22,7 +20,26 @@ _ENDPOINT_HALT = 0
 _SELF_POWERED = 1
 
 
-def answer(core: UsbCore, request: Control, now_s: float) -> bytes | None:
+class Core(Protocol):
+    """The device whose default pipe it is."""
+
+    inside: Inside
+    shape: Shape
+    configuration: int
+    halted: set[int]
+
+    @property
+    def serial(self) -> str: ...
+    @property
+    def mains(self) -> bool: ...
+    def device_descriptor(self) -> bytes: ...
+    def configuration_descriptor(self) -> bytes: ...
+    def configure(self, value: int) -> None: ...
+    def endpoint(self, address: int) -> Endpoint | None: ...
+    def next_report(self) -> bytes: ...
+
+
+def answer(core: Core, request: Control, now_s: float) -> bytes | None:
     """The answer to one request; b"" where it says nothing but yes."""
     if request.request_type & 0x60 == 0 and (standard := _STANDARD.get(_kind(request))):
         return standard(core, request)
@@ -49,7 +66,7 @@ def _kind(request: Control) -> tuple[int, int]:
     return request.request_type, request.request
 
 
-def _descriptor(core: UsbCore, request: Control) -> bytes | None:
+def _descriptor(core: Core, request: Control) -> bytes | None:
     match request.value >> 8:
         case descriptors.DEVICE:
             return core.device_descriptor()
@@ -60,7 +77,7 @@ def _descriptor(core: UsbCore, request: Control) -> bytes | None:
     return None
 
 
-def _interface_descriptor(core: UsbCore, request: Control) -> bytes | None:
+def _interface_descriptor(core: Core, request: Control) -> bytes | None:
     interface = core.shape.interface
     match request.value >> 8:
         case descriptors.HID:
@@ -70,65 +87,65 @@ def _interface_descriptor(core: UsbCore, request: Control) -> bytes | None:
     return None
 
 
-def _device_status(core: UsbCore, _request: Control) -> bytes:
+def _device_status(core: Core, _request: Control) -> bytes:
     return bytes([_SELF_POWERED * core.mains, 0])
 
 
-def _interface_status(core: UsbCore, request: Control) -> bytes | None:
+def _interface_status(core: Core, request: Control) -> bytes | None:
     return b"\0\0" if core.configuration and request.index == 0 else None
 
 
-def _endpoint_status(core: UsbCore, request: Control) -> bytes | None:
+def _endpoint_status(core: Core, request: Control) -> bytes | None:
     if request.index & 0x7F and not _has_endpoint(core, request):
         return None
     return bytes([request.index in core.halted, 0])
 
 
-def _has_endpoint(core: UsbCore, request: Control) -> bool:
+def _has_endpoint(core: Core, request: Control) -> bool:
     return core.configuration != 0 and core.endpoint(request.index) is not None
 
 
-def _get_configuration(core: UsbCore, _request: Control) -> bytes:
+def _get_configuration(core: Core, _request: Control) -> bytes:
     return bytes([core.configuration])
 
 
-def _set_configuration(core: UsbCore, request: Control) -> bytes | None:
+def _set_configuration(core: Core, request: Control) -> bytes | None:
     if request.value not in (0, descriptors.CONFIGURATION_VALUE):
         return None
     core.configure(request.value)
     return b""
 
 
-def _get_interface(core: UsbCore, request: Control) -> bytes | None:
+def _get_interface(core: Core, request: Control) -> bytes | None:
     return b"\0" if core.configuration and request.index == 0 else None
 
 
-def _set_interface(core: UsbCore, request: Control) -> bytes | None:
+def _set_interface(core: Core, request: Control) -> bytes | None:
     if not core.configuration or (request.index, request.value) != (0, 0):
         return None
     core.halted.clear()
     return b""
 
 
-def _set_halt(core: UsbCore, request: Control) -> bytes | None:
+def _set_halt(core: Core, request: Control) -> bytes | None:
     if request.value != _ENDPOINT_HALT or not _has_endpoint(core, request):
         return None
     core.halted.add(request.index)
     return b""
 
 
-def _clear_halt(core: UsbCore, request: Control) -> bytes | None:
+def _clear_halt(core: Core, request: Control) -> bytes | None:
     if request.value != _ENDPOINT_HALT or not _has_endpoint(core, request):
         return None
     core.halted.discard(request.index)
     return b""
 
 
-def _yes(_core: UsbCore, _request: Control) -> bytes:
+def _yes(_core: Core, _request: Control) -> bytes:
     return b""
 
 
-_STANDARD: dict[tuple[int, int], Callable[[UsbCore, Control], bytes | None]] = {
+_STANDARD: dict[tuple[int, int], Callable[[Core, Control], bytes | None]] = {
     (0x80, 0x00): _device_status,
     (0x81, 0x00): _interface_status,
     (0x82, 0x00): _endpoint_status,
@@ -144,19 +161,19 @@ _STANDARD: dict[tuple[int, int], Callable[[UsbCore, Control], bytes | None]] = {
 }
 
 
-def _feature(core: UsbCore, request: Control) -> bool:
+def _feature(core: Core, request: Control) -> bool:
     """Whether a report request means the feature report."""
     return request.value == FEATURE << 8 | core.shape.interface.report_id and request.index == 0
 
 
-def _get_report(core: UsbCore, request: Control, now_s: float) -> bytes | None:  # noqa: ARG001
+def _get_report(core: Core, request: Control, now_s: float) -> bytes | None:  # noqa: ARG001
     if not _feature(core, request):
         return None
     report_id = core.shape.interface.report_id
     return bytes([report_id] * bool(report_id)) + core.next_report()
 
 
-def _set_report(core: UsbCore, request: Control, now_s: float) -> bytes | None:
+def _set_report(core: Core, request: Control, now_s: float) -> bytes | None:
     """The model gets the report as it came, without its id, with its padding."""
     interface = core.shape.interface
     data = request.data
@@ -172,11 +189,11 @@ def _set_report(core: UsbCore, request: Control, now_s: float) -> bytes | None:
     return b""
 
 
-def _idle(_core: UsbCore, _request: Control, _now_s: float) -> bytes:
+def _idle(_core: Core, _request: Control, _now_s: float) -> bytes:
     return b""
 
 
-_HID: dict[tuple[int, int], Callable[[UsbCore, Control, float], bytes | None]] = {
+_HID: dict[tuple[int, int], Callable[[Core, Control, float], bytes | None]] = {
     GET_REPORT: _get_report,
     SET_REPORT: _set_report,
     (0x21, 0x0A): _idle,
