@@ -68,6 +68,8 @@ _LANGUAGES = (
     # A word in the IEEE-1284 command set -> what speaks it.
     ("ESC/POS", Known("ESC/POS receipt printer", "escpos")),
     ("STAR", Known("Star receipt printer", "star")),
+    ("ESCPL2", Known("Epson office printer", "generic")),
+    ("ESCPR", Known("Epson office printer", "generic")),
 )
 _LONG_KEYS = {"MANUFACTURER": "MFG", "MODEL": "MDL", "COMMAND SET": "CMD"}
 

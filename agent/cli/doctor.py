@@ -125,19 +125,29 @@ def _kernel_log(machine: Machine) -> str:
 
 def text(said: dict[str, Any]) -> str:
     """What was found, what says so, and what to do, in 80 columns; commands stand on lines of their own."""
-    lines = [*_head(said), ""]
-    for finding in said["findings"]:
-        tag, colour = _TAGS[finding["severity"]]
-        told = f"[{finding['layer']}] {finding['what']}"
-        first, *more = textwrap.wrap(told, WIDTH - _MARGIN, break_long_words=False)
-        lines.append(click.style(f"{tag:<{_MARGIN}}", fg=colour, bold=True) + first)
-        lines += [" " * _MARGIN + line for line in more]
-        if finding["why"]:
-            lines += _part("why", finding["why"])
-        for number, step in enumerate(finding["mend"]):
-            lines += _part("do" if number == 0 else "", step)
+    lines = _head(said)
+    together: dict[tuple[str, ...], list[dict[str, Any]]] = {}
+    for finding in said["findings"]:  # what is mended together is told together
+        alike = together.setdefault((finding["severity"], finding["kind"], *finding["mend"]), [])
+        alike.append(finding)
+    for findings in together.values():
         lines.append("")
-    return "\n".join(lines[:-1])
+        whys = list(dict.fromkeys(finding["why"] for finding in findings))
+        for number, finding in enumerate(findings, start=1):
+            last = number == len(findings)
+            lines += _found(finding, why=finding["why"] if len(whys) > 1 or last else "")
+        for number, step in enumerate(findings[0]["mend"]):
+            lines += _part("do" if number == 0 else "", step)
+    return "\n".join(lines)
+
+
+def _found(finding: dict[str, Any], *, why: str) -> list[str]:
+    tag, colour = _TAGS[finding["severity"]]
+    told = f"[{finding['layer']}] {finding['what']}"
+    first, *more = textwrap.wrap(told, WIDTH - _MARGIN, break_long_words=False)
+    lines = [click.style(f"{tag:<{_MARGIN}}", fg=colour, bold=True) + first]
+    lines += [" " * _MARGIN + line for line in more]
+    return lines + (_part("why", why) if why else [])
 
 
 def _head(said: dict[str, Any]) -> list[str]:

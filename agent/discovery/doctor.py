@@ -17,6 +17,7 @@ CHECKS: Mapping[str, Check] = {
     "keyboard": link.wedge,
     "group": access.group_missing,
     "permission": access.permission,
+    "unit": access.unit_denies,
     "holder": held.held,
     "pcscd": held.pcscd,
     "card_service": access.pcscd_down,
@@ -43,7 +44,7 @@ def examine(given: Given) -> list[Finding]:
         try:
             found = list(check(given))
         except PermissionError as closed:
-            found = [_unseen(name, closed)]
+            found = [_unseen(name, closed, given)]
         for one in found:
             if name == "met" and (one.kind, one.device) in explained:
                 continue
@@ -54,7 +55,7 @@ def examine(given: Given) -> list[Finding]:
 
 def report(given: Given, findings: list[Finding]) -> dict[str, Any]:
     """As `--json` prints it (docs/doctor.md)."""
-    user = given.machine.service_user
+    user = given.user
     return {
         "verdict": verdict(findings),
         "config": str(given.config.source) if given.config else None,
@@ -75,11 +76,11 @@ def verdict(findings: list[Finding]) -> str:
     return "stopped" if Severity.STOPS in found else "unseen" if Severity.UNKNOWN in found else "fine"
 
 
-def _unseen(name: str, closed: PermissionError) -> Finding:
+def _unseen(name: str, closed: PermissionError, given: Given) -> Finding:
     return Finding(
         kind=f"{name}_unseen",
         severity=Severity.UNKNOWN,
         layer="agent",
         what=f"{closed.filename} may not be read, so one check is left out: {name}",
-        mend=("`sudo tillwatch doctor`",),
+        mend=given.again,
     )

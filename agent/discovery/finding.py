@@ -11,7 +11,7 @@ from typing import Any, Literal, TypeAlias
 from agent.config import Access, Config
 from agent.discovery import readers
 from agent.discovery.attached import Attached, best_link, is_wedge
-from agent.discovery.machine import Machine
+from agent.discovery.machine import DAEMON, PASS_THROUGH, SERVICE_CONFIG, Machine, User
 from drivers.errors import AddressError
 from drivers.link import address, hid_node
 from drivers.link.address import Address, HidAddress, PcscAddress, SerialAddress, TcpAddress, UsbAddress
@@ -85,6 +85,32 @@ class Given:
     refused: str = ""  #: why the daemon could not be asked, though it may run
     unread: str = ""  #: the configuration that is there and may not be read
     kernel_log: str = ""
+
+    @property
+    def source(self) -> str:
+        """The configuration's path; without one, where the service would have it."""
+        return str(self.config.source.absolute()) if self.config else SERVICE_CONFIG
+
+    @cached_property
+    def ours(self) -> frozenset[int]:
+        """The processes that hold its devices: the daemon, and what shares them with the till."""
+        till_dir = str(self.config.agent.till_dir.absolute()) if self.config else ""
+        return frozenset(
+            one.pid
+            for one in self.machine.processes
+            if one.runs(DAEMON, self.source) or (till_dir and one.runs(PASS_THROUGH, till_dir))
+        )
+
+    @property
+    def again(self) -> tuple[str, ...]:
+        """What to do where this user may not look."""
+        named = f" --config {self.config.source}" if self.config and self.source != SERVICE_CONFIG else ""
+        return (f"`sudo tillwatch doctor{named}`",)
+
+    @cached_property
+    def user(self) -> User:
+        """Who opens the devices."""
+        return self.machine.service_user(self.source)
 
     @cached_property
     def attached(self) -> Attached:

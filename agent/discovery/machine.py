@@ -19,7 +19,8 @@ from drivers.link.passive import ROOT
 TEXT_BYTES = 262_144  #: of any one file
 NODES_FILE = "nodes"
 _UNIT_FOLDERS = ("etc/systemd/system", "run/systemd/system", "usr/lib/systemd/system", "lib/systemd/system")
-_DAEMON = ("agent.cli.daemon", "agent.pass_through")
+SERVICE_CONFIG = "/etc/tillwatch/tillwatch.toml"
+DAEMON, PASS_THROUGH = "agent.cli.daemon", "agent.pass_through"
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,9 +44,13 @@ class Process:
     uid: int | None
     gids: frozenset[int]
 
-    @property
-    def is_ours(self) -> bool:
-        return any(part.startswith(_DAEMON) for part in self.arguments)
+    def runs(self, module: str, what: str) -> bool:
+        """It is one of ours and was started with that path, which may be a relative one there."""
+        given = self.arguments[1:]
+        return module in given and any(
+            part == what or (not part.startswith("/") and Path(part).name == Path(what).name)
+            for part in given
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,22 +144,30 @@ class Machine:
     def running(self, command: str) -> Process | None:
         return next((one for one in self.processes if one.command == command), None)
 
-    @cached_property
-    def service_user(self) -> User:
-        """As the running daemon, else as the unit says, else whoever asks."""
-        daemon = next((one for one in self.processes if one.is_ours and one.uid is not None), None)
+    def service_user(self, config: str) -> User:
+        """As the running daemon, else as the unit says that runs it, else whoever asks."""
+        daemon = self.daemon(config)
         if daemon is not None:
             by_number = self._names(self.groups)
             name = self._names(self.users).get(daemon.uid or 0, str(daemon.uid))
             groups = frozenset(by_number.get(gid, str(gid)) for gid in daemon.gids)
             return User(name, groups, daemon.uid == 0, f"the running daemon's, pid {daemon.pid}")
-        unit = self.unit()
+        unit = self.unit_of(config)
         if unit.get("User"):
             name = unit["User"][-1]
             more = {group for line in unit.get("SupplementaryGroups", ()) for group in line.split()}
             return User(name, self._member_of(name) | more, name == "root", "of tillwatch.service")
         name = self._names(self.users).get(os.getuid(), str(os.getuid()))
-        return User(name, self._member_of(name), os.getuid() == 0, "you; there is no tillwatch.service")
+        return User(name, self._member_of(name), os.getuid() == 0, "you; no service runs it")
+
+    def daemon(self, config: str) -> Process | None:
+        return next((one for one in self.processes if one.runs(DAEMON, config) and one.uid is not None), None)
+
+    def unit_of(self, config: str) -> dict[str, list[str]]:
+        """tillwatch.service, if it runs that configuration; empty otherwise."""
+        unit = self.unit()
+        usual = config in (SERVICE_CONFIG, str(self.path(SERVICE_CONFIG)))
+        return unit if usual or any(config in line.split() for line in unit.get("ExecStart", ())) else {}
 
     def unit(self, name: str = "tillwatch.service") -> dict[str, list[str]]:
         """Key -> values of the unit and its drop-ins, from the first folder that has it."""

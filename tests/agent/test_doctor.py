@@ -20,16 +20,22 @@ SECOND = "/dev/serial/by-path/pci-0000:00:14.0-usb-0:3:1.0-port0"
 EPSON = "usb:04b8:0e15:TC3Y012345"
 ID_TECH = "hid:0acd:4450:K1234567"
 PCSC = "pcsc:Gemalto PC Twin"
+DAEMON = ("python3", "-P", "-m", "agent.cli.daemon", "/etc/tillwatch/tillwatch.toml", "info")
 VIEW: dict[str, Any] = {"devices": {}}
 
 
-def configured(link: str, access: Access = "exclusive", driver: str = "escpos", **agent: Path) -> Config:
-    folder = agent.get("state_dir", Path("/var/lib/tillwatch"))
+def configured(
+    link: str,
+    access: Access = "exclusive",
+    driver: str = "escpos",
+    till_dir: Path = Path("/run/tillwatch-till"),
+) -> Config:
+    folder = Path("/var/lib/tillwatch")
     return Config(
         source=Path("/etc/tillwatch/tillwatch.toml"),
         terminal=Terminal(id="T-1"),
         mqtt=Mqtt(host="127.0.0.1", port=1883, tls=False),
-        agent=Agent(state_dir=folder, runtime_dir=folder, till_dir=folder),
+        agent=Agent(state_dir=folder, runtime_dir=folder, till_dir=till_dir),
         devices=(Device(id="dev", driver=driver, link=link, access=access),),
     )
 
@@ -297,7 +303,7 @@ def test_what_the_daemon_met_is_said_once(tmp_path: Path) -> None:
 def test_the_running_daemon_s_groups_count_more_than_the_unit_s(tmp_path: Path) -> None:
     machine = terminals.no_permission(tmp_path)
     machine.service("dialout")
-    machine.process(90, "python3", arguments=("python3", "-P", "-m", "agent.cli.daemon"), uid=990)
+    machine.process(90, "python3", arguments=DAEMON, uid=990)
     (one,) = found(machine, configured(f"serial:{FTDI}"))
     assert "the running daemon's, pid 90" in one.why, "it was started before the unit was changed"
 
@@ -305,9 +311,34 @@ def test_the_running_daemon_s_groups_count_more_than_the_unit_s(tmp_path: Path) 
 def test_the_daemon_itself_is_no_other(tmp_path: Path) -> None:
     machine = terminals.epson(tmp_path)
     bus = terminals.bus_node(tmp_path / "sys/bus/usb/devices/1-1")
-    folder = machine.process(91, "python3", bus, arguments=("python3", "-m", "agent.cli.daemon"), uid=990)
+    folder = machine.process(91, "python3", bus, arguments=DAEMON, uid=990)
     (folder / "status").write_text("Uid:\t990\t990\t990\t990\nGid:\t990\t990\t990\t990\nGroups:\t7 20 \n")
     assert found(machine, configured(EPSON)) == []
+
+
+def test_the_daemon_of_another_configuration_is_another_program(tmp_path: Path) -> None:
+    machine = terminals.no_permission(tmp_path)
+    machine.service("dialout")
+    machine.process(92, "python3", "/dev/ttyUSB0", arguments=(*DAEMON[:4], "/srv/other.toml"), uid=1000)
+    (one,) = found(machine, configured(f"serial:{FTDI}"))
+    assert (one.kind, "python3 (pid 92)" in one.what) == ("held_by_other", True)
+
+
+def test_the_pass_through_holds_what_is_shared(tmp_path: Path) -> None:
+    machine = terminals.epson(tmp_path)
+    arguments = ("python3", "-P", "-m", "agent.pass_through", "info", "/run/tillwatch-till", "{}")
+    machine.process(94, "python3", "/dev/usb/lp0", arguments=arguments, uid=990)
+    assert found(machine, configured(EPSON, "shared", till_dir=Path("/run/tillwatch-till"))) == []
+    other = found(machine, configured(EPSON, "shared", till_dir=Path("/run/another")))
+    assert kinds(other) == [("held_by_other", "stops")]
+
+
+def test_a_daemon_that_runs_and_does_not_answer(tmp_path: Path) -> None:
+    machine = terminals.epson(tmp_path)
+    folder = machine.process(93, "python3", arguments=DAEMON, uid=990)
+    (folder / "status").write_text("Uid:\t990\t990\t990\t990\nGid:\t990\t990\t990\t990\nGroups:\t7 20 \n")
+    (one,) = found(machine, configured(EPSON), view=None)
+    assert one.what == "the daemon runs (pid 93) and does not answer"
 
 
 def test_a_daemon_that_does_not_run_and_one_that_may_not_be_asked(tmp_path: Path) -> None:
@@ -351,6 +382,19 @@ def test_a_folder_that_may_not_be_read_leaves_its_check_out(
     (one,) = found(machine, configured(PCSC))
     assert (one.kind, one.severity) == ("polkit_unseen", "unknown")
     assert found(machine, configured(PCSC), view=met(no_permission=False)) == []
+
+
+def test_a_unit_from_before_usb(tmp_path: Path) -> None:
+    machine = terminals.epson(tmp_path)
+    unit = tmp_path / "etc/systemd/system/tillwatch.service"
+    unit.write_text(
+        unit.read_text() + "DevicePolicy=closed\nDeviceAllow=char-188 rw\nDeviceAllow=char-180 rw\n"
+    )
+    (one,) = found(machine, configured(EPSON))
+    assert (one.kind, "/dev/bus/usb/001/002" in one.what) == ("unit_denies", True)
+    shipped = Path(__file__).parents[2] / "systemd/tillwatch.service"
+    unit.write_text(shipped.read_text())
+    assert found(machine, configured(EPSON)) == []
 
 
 def test_a_group_that_does_not_exist(tmp_path: Path) -> None:

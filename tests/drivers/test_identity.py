@@ -38,6 +38,12 @@ def test_an_ieee_1284_id_is_read(text: str, fields: dict[str, str]) -> None:
         (0x0519, {7}, {"MFG": "Star", "MDL": "TSP143", "CMD": "STAR"}, ("Star TSP143", "star", "plain")),
         (0x03F0, {7}, {"MFG": "HP", "MDL": "LaserJet", "CMD": "PCL"}, ("HP LaserJet", "generic", "plain")),
         (0x03F0, {7}, {}, ("printer", "generic", "plain")),
+        (
+            0x04B8,
+            {7},
+            {"MFG": "EPSON", "MDL": "XP-30", "CMD": "ESCPL2,BDC"},
+            ("EPSON XP-30", "generic", "plain"),
+        ),
         (0x08E6, {0x0B}, {}, ("smart-card reader", "ccid", "plain")),
         (0x0801, {3}, {}, ("MagTek card reader", "magtek", "plain")),
         (0x0ACD, {3}, {}, ("ID TECH card reader", "vivotech", "plain")),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from agent.discovery import readers
 from agent.discovery.finding import Finding, Given, Severity, Target
@@ -22,11 +22,27 @@ INSTALL_UDEV = (
     "`sudo udevadm control --reload`",
     "`sudo udevadm trigger --subsystem-match=usb --subsystem-match=hidraw`",
 )
+_IN_UNIT: Mapping[str, tuple[str, str]] = {
+    "/dev/bus/usb/": ("char-189", "char-usb_device"),
+    "/dev/usb/lp": ("char-180", "char-usb"),
+    "/dev/hidraw": ("char-hidraw", "/dev/hidraw*"),
+    "/dev/ttyUSB": ("char-188", "char-ttyUSB"),
+    "/dev/ttyACM": ("char-166", "char-ttyACM"),
+    "/dev/ttyAMA": ("char-204", "char-ttyAMA"),
+    "/dev/ttyS": ("char-4", "char-ttyS"),
+}
+"""How a node begins -> what DeviceAllow= calls it (the kernel's devices.txt, and /proc/devices)."""
+_INSTALL_UNIT = (
+    "`sudo cp systemd/tillwatch.service /etc/systemd/system/`",
+    "`sudo systemctl daemon-reload`",
+    RESTART,
+)
+_BY_UDEV_RULES = ("/dev/bus/usb/", "/dev/usb/", "/dev/hidraw")
 _INSTALL_POLKIT = (f"`sudo cp {POLKIT_RULES} /etc/polkit-1/rules.d/`", RESTART)
 
 
 def permission(given: Given) -> Iterator[Finding]:
-    user = given.machine.service_user
+    user = given.user
     for target in given.targets:
         if not target.opened or given.is_pcscds(target):
             continue
@@ -44,9 +60,34 @@ def permission(given: Given) -> Iterator[Finding]:
                 )
 
 
+def unit_denies(given: Given) -> Iterator[Finding]:
+    """systemd keeps devices from the service that its unit does not name."""
+    unit = given.machine.unit_of(given.source)
+    if (unit.get("DevicePolicy") or ["auto"])[-1] == "auto" and not unit.get("DeviceAllow"):
+        return
+    allowed = {line.split()[0] for line in unit.get("DeviceAllow", ()) if line}
+    for target in given.targets:
+        for node in given.nodes(target) if target.opened else ():
+            names = next((names for start, names in _IN_UNIT.items() if node.startswith(start)), ())
+            if names and not allowed & {node, *names}:
+                yield Finding(
+                    kind="unit_denies",
+                    severity=Severity.STOPS,
+                    layer="agent",
+                    device=target.device,
+                    what=f"{target.name}: tillwatch.service does not let the agent at {node}",
+                    why=f"its DeviceAllow names neither {' nor '.join(names)}",
+                    mend=_INSTALL_UNIT,
+                )
+
+
 def group_missing(given: Given) -> Iterator[Finding]:
     """systemd does not start a service that names a group which does not exist."""
-    named = [group for line in given.machine.unit().get("SupplementaryGroups", ()) for group in line.split()]
+    named = [
+        group
+        for line in given.machine.unit_of(given.source).get("SupplementaryGroups", ())
+        for group in line.split()
+    ]
     for group in dict.fromkeys(named):
         if group not in given.machine.groups:
             yield Finding(
@@ -61,7 +102,7 @@ def group_missing(given: Given) -> Iterator[Finding]:
 
 def polkit(given: Given) -> Iterator[Finding]:
     """pcscd asks polkit, which lets in whoever sits at the screen, and no service."""
-    user = given.machine.service_user
+    user = given.user
     through = [target for target in given.targets if isinstance(target.at, PcscAddress)]
     if not through or user.is_root or not given.machine.exists(POLICY):
         return
@@ -77,7 +118,7 @@ def polkit(given: Given) -> Iterator[Finding]:
             device=through[0].device,
             what=f"whether polkit lets {user.name} use pcscd cannot be seen",
             why=f"{closed.filename} may not be read",
-            mend=("`sudo tillwatch doctor`",),
+            mend=given.again,
         )
         return
     missing = [action for action in ACTIONS if not any(_lets_in(text, action, user) for text in rules)]
@@ -95,10 +136,9 @@ def polkit(given: Given) -> Iterator[Finding]:
 
 def state_dir(given: Given) -> Iterator[Finding]:
     """Where events wait to be sent."""
-    user = given.machine.service_user
-    installed = given.machine.unit().get("StateDirectory") or given.machine.exists(_STATE_DIR)
-    own = str(given.config.agent.state_dir) if given.config else _STATE_DIR
-    path = _STATE_DIR if installed else own
+    user = given.user
+    installed = given.config is None or bool(given.machine.unit_of(given.source))
+    path = _STATE_DIR if installed or given.config is None else str(given.config.agent.state_dir)
     node = given.machine.node(path)
     if node is None or user.may_use(node):
         return  # systemd, or the agent, makes it
@@ -115,7 +155,9 @@ def state_dir(given: Given) -> Iterator[Finding]:
 def _mend(node: Node, user: User) -> tuple[str, ...]:
     if node.mode & 0o060 == 0o060 and node.group != "root":
         return (f"`sudo usermod -aG {node.group} {user.name}`", RESTART)
-    return (*INSTALL_UDEV, RESTART)
+    if node.path.startswith(_BY_UDEV_RULES):
+        return (*INSTALL_UDEV, RESTART)
+    return (f"give the user {user.name} the right to read and write it",)
 
 
 def _listed(user: User) -> str:

@@ -12,7 +12,6 @@ from drivers.identity import ADAPTERS
 from drivers.link.address import HidAddress, PcscAddress, UsbAddress
 from drivers.link.passive import Holder, UsbDevice
 
-SUDO = ("`sudo tillwatch doctor`",)
 BRLTTY_LINE = re.compile(r"usb (\S+): usbfs: interface \d+ claimed by \S+ while '(brltty)' sets config")
 _BRLTTY_RULES = ("usr/lib/udev/rules.d/*brltty*.rules", "lib/udev/rules.d/*brltty*.rules")
 _MASKED = "etc/udev/rules.d"
@@ -35,12 +34,11 @@ _ANY = ('stop that program, or let it keep the device and set access = "passive"
 
 def held(given: Given) -> Iterator[Finding]:
     """Somebody has the node open that the agent would open."""
-    ours = {process.pid for process in given.machine.processes if process.is_ours}
     for target in given.targets:
         if not target.opened or isinstance(target.at, (HidAddress, PcscAddress)) or given.is_pcscds(target):
             continue
         for node in given.nodes(target):
-            others = [who for who in given.held.by_node.get(node, ()) if who.pid not in ours]
+            others = [who for who in given.held.by_node.get(node, ()) if who.pid not in given.ours]
             if others:
                 yield _held(target, node, others)
                 break
@@ -74,7 +72,7 @@ def _unseen(given: Given, target: Target) -> Iterator[Finding]:
             device=target.device,
             what=f"{target.name}: a program has claimed it; run with sudo to see which",
             why="the kernel's driver of an interface is usbfs",
-            mend=SUDO,
+            mend=given.again,
         )
     elif target.device is not None:
         yield Finding(
@@ -84,7 +82,7 @@ def _unseen(given: Given, target: Target) -> Iterator[Finding]:
             device=target.device,
             what=f"{target.name}: whether another program has it cannot be seen; run with sudo to see",
             why="other users' processes may not be looked into",
-            mend=SUDO,
+            mend=given.again,
         )
 
 

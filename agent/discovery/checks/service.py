@@ -52,7 +52,7 @@ def unread(given: Given) -> Iterator[Finding]:
             severity=Severity.UNKNOWN,
             layer="agent",
             what=f"the configuration may not be read, so what is attached is looked at: {given.unread}",
-            mend=("`sudo tillwatch doctor`",),
+            mend=given.again,
         )
 
 
@@ -66,23 +66,23 @@ def daemon(given: Given) -> Iterator[Finding]:
             layer="agent",
             what="what the running daemon has met could not be asked",
             why=given.refused,
-            mend=("`sudo tillwatch doctor`",),
+            mend=given.again,
         )
         return
-    unit = given.machine.unit()
+    unit = given.machine.unit_of(given.source)
     start = (
         "`sudo systemctl enable --now tillwatch`"
         if unit
         else f"`tillwatch run --config {given.config.source}`"
     )
-    runs = any(process.is_ours for process in given.machine.processes)
+    runs = given.machine.daemon(given.source)
     yield Finding(
         kind="daemon_not_running",
         severity=Severity.STOPS,
         layer="agent",
-        what="the daemon that runs answers for another configuration" if runs else _NOT_RUNNING,
+        what=f"the daemon runs (pid {runs.pid}) and does not answer" if runs else _NOT_RUNNING,
         why=f"nobody answers for {given.config.source}",
-        mend=(start, "`journalctl -u tillwatch -n 20` says why it ended") if unit else (start,),
+        mend=(start, "`journalctl -u tillwatch -n 20`") if unit else (start,),
     )
 
 
