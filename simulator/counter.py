@@ -23,7 +23,7 @@ config_version = 1
 [terminal]
 id = "DEMO-0001"
 site = "demo"
-
+{shop}
 [mqtt]
 url = {broker}
 
@@ -37,6 +37,10 @@ poll_s = 2
 [sale]
 # A day in half a minute: customers come quickly here.
 quiet_s = 2
+"""
+_NOBODY_SELLS = """\
+# Nobody sells here, so the payment terminal may be asked.
+maintenance = "24/7"
 """
 _DEVICE = """
 [[device]]
@@ -169,6 +173,7 @@ class Counter:
 
     def _head(self) -> str:
         return _CONFIG.format(
+            shop="" if self._till_plan else _NOBODY_SELLS,
             broker=json.dumps(self._broker),
             state=json.dumps(str(self._folder / "state")),
             vitals=json.dumps(f"file:{self._folder / 'host.json'}"),

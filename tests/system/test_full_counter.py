@@ -103,9 +103,8 @@ class Shop:
 
 
 def _config(text: str) -> str:
-    """Polled quickly, and in a maintenance window: no sale keeps anybody from being asked."""
+    """Polled quickly; the counter is in a maintenance window, so no sale keeps anybody from being asked."""
     text = text.replace('access = "exclusive"', f'access = "exclusive"\npoll_s = {POLL_S}\nreply_s = 0.3')
-    text = text.replace('site = "demo"', 'site = "demo"\nmaintenance = "Mo-Su 00:00-24:00"')
     text = text.replace("DEMO-0001", TERMINAL)
     return text.replace("[agent]", '[agent]\nclock = "trusted"')
 
@@ -148,8 +147,8 @@ def test_every_device_reaches_the_broker(shop: Shop) -> None:
         assert report["categories"]
         assert report["statistics"].keys() >= STATISTICS
         assert all(
-            condition["verified_by"] in ("readback", "transport")
-            for condition in report["conditions"].values()
+            condition["verified_by"] in ("readback", "transport") or kind == "wrong_text"  # or a person's eye
+            for kind, condition in report["conditions"].items()
         )
         lit = {kind for kind, condition in report["conditions"].items() if condition["value"]}
         assert not lit, (place.id, lit)
@@ -192,7 +191,7 @@ def test_silence_is_named_by_the_way_and_delays_nobody_else(shop: Shop) -> None:
         5,
         "the others to be watched meanwhile",
     )
-    assert time.monotonic() - began_s < 2 * POLL_S + 0.3
+    assert time.monotonic() - began_s < 4 * POLL_S  # a wrong text is believed at the third look
     shop.tell("receipt", "paper=ok")
     shop.tell("display", "shows=told")
     shop.wait_raised({f"{device}/{MUTE[device]}" for device in silent}, 15)
