@@ -32,6 +32,12 @@ UDEV_HINT = (
     "group; then replug the device"
 )
 
+UNIT_HINT = (
+    "the service's unit does not let it: take the one that comes with Tillwatch (systemd/, DeviceAllow), and "
+    "restart the service, in case the kernel's module came after it"
+)
+"""For EPERM: rights of the node itself would be EACCES (systemd.resource-control(5), DevicePolicy)."""
+
 
 class Backend(Protocol):
     """The part of `usb.backend.IBackend` that is used here. `timeout` is in ms, and 0 is for ever."""
@@ -83,6 +89,11 @@ def kernels() -> Backend:
                 backend: Backend | None = libusb1.get_backend(find_library=lambda _, at=place: at)
                 if backend is not None:
                     return backend
+                if libusb1._lib is not None:  # noqa: SLF001 - it tells what was wrong to nobody but its log
+                    raise LinkUnusable(
+                        "libusb cannot start: out of descriptors, or no /dev/bus/usb",
+                        hint="it is tried again by itself",
+                    )
             _missing = f"{LIBRARY} is neither in {PACKAGE} nor in the system, or cannot be loaded"
         raise LinkUnusable(_missing, hint=f"reinstall {PACKAGE.replace('_', '-')}, or install libusb-1.0-0")
 
@@ -127,10 +138,16 @@ def said(error: Exception) -> str:
     return os.strerror(code) if code else str(error) or type(error).__name__
 
 
+def permission_hint(code: int) -> str:
+    """What to do about EACCES or EPERM."""
+    return UNIT_HINT if code == errno.EPERM else UDEV_HINT
+
+
 def trouble(what: str, error: Exception) -> LinkError:
     """The LinkError of what a backend raised on an open device."""
-    if number(error) == errno.EACCES:
-        return NoPermission(f"{what}: {said(error)}", hint=UDEV_HINT)
+    code = number(error)
+    if code in (errno.EACCES, errno.EPERM):
+        return NoPermission(f"{what}: {said(error)}", hint=permission_hint(code))
     return LinkLost(f"{what}: {said(error)}")
 
 

@@ -66,10 +66,10 @@ class KernelsBus:
             raise Absent(f"{at}: not plugged in any more") from None
         now_s = deadline.clock.monotonic_s()
         try:
-            found = self._listed(usb_backend.kernels(), bus, device, home)
+            found = self._listed(usb_backend.kernels(), at, bus, device, home)
             if found is None and now_s >= self._rescan_s:
                 self._rescan_s = now_s + RESCAN_S
-                found = self._listed(usb_backend.rescanned(), bus, device, home)
+                found = self._listed(usb_backend.rescanned(), at, bus, device, home)
         except TROUBLE as error:
             raise LinkUnusable(f"{at}: libusb: {usb_backend.said(error)}") from error
         if found is None:
@@ -78,10 +78,12 @@ class KernelsBus:
             )
         return found
 
-    def _listed(self, backend: Backend, bus: int, device: int, home: Path) -> Found | None:
+    def _listed(self, backend: Backend, at: UsbAddress, bus: int, device: int, home: Path) -> Found | None:
         for dev in backend.enumerate_devices():
             descriptor = backend.get_device_descriptor(dev)
-            if (descriptor.bus, descriptor.address) == (bus, device):
+            # Its list may be old, and an address may have been another device's.
+            who = descriptor.bus, descriptor.address, descriptor.idVendor, descriptor.idProduct
+            if who == (bus, device, at.vid, at.pid):
                 node = f"/dev/bus/usb/{bus:03d}/{device:03d}"
                 return Found(backend, dev, descriptor, (bus, device), home, node)
         return None

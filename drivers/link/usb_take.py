@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,7 @@ from drivers.link import usb_held
 from drivers.link.address import UsbAddress
 from drivers.link.child import Child
 from drivers.link.passive import ROOT
-from drivers.link.usb_backend import GONE, TROUBLE, UDEV_HINT, Backend, number, said
+from drivers.link.usb_backend import GONE, TROUBLE, Backend, number, permission_hint, said
 from drivers.link.usb_bus import Bus, Found, young
 from drivers.link.usb_pipes import Pipes, choose, configurations
 
@@ -26,6 +27,7 @@ CHILD = Child("drivers.link.usb_child")
 """Makes the calls that may hang, for every USB device."""
 
 PRINTER = 0x07
+USBLP = "sys/bus/usb/drivers/usblp"
 STUCK_S = 30.0  #: a device that hung is left alone for so long, unless it is plugged in anew
 
 
@@ -98,7 +100,18 @@ class Taker:
         try:
             return found.backend.open_device(found.dev)
         except TROUBLE as error:
-            raise self._error(found, error) from error
+            said = self._systems_word(found) if number(error) == errno.EIO else None
+            raise self._error(found, said or error) from error
+
+    def _systems_word(self, found: Found) -> OSError | None:
+        """What libusb calls an I/O error is whatever it does not know: EPERM of a service's unit, EMFILE."""
+        if found.node is None:
+            return None
+        try:
+            os.close(os.open(self._root / found.node.lstrip("/"), os.O_RDWR | os.O_CLOEXEC))
+        except OSError as error:
+            return error
+        return None
 
     def _claim(self, found: Found, handle: Any, pipes: Pipes, deadline: Deadline) -> Taken:
         now_s = deadline.clock.monotonic_s()
@@ -134,8 +147,11 @@ class Taker:
             return active
         folder = found.interface_folder(pipes.interface, pipes.configuration)
         driver = usb_held.kernel_driver(folder)
-        if driver in (None, "usbfs"):
-            return False  # free, or a program's: claiming tells
+        if driver is None:
+            # Free; or usblp's, and a program that had it was killed before it could give it back.
+            return pipes.device_class == PRINTER and (self._root / USBLP).exists()
+        if driver == "usbfs":
+            return False  # a program's: claiming tells
         if driver != "usblp":
             raise usb_held.why_kept(str(self._at), driver)
         node = usb_held.printer_node(folder)
@@ -177,10 +193,10 @@ class Taker:
         if code in GONE:
             return Absent(what)
         if code in (errno.EACCES, errno.EPERM):
-            if found.node and young(self._root / found.node.lstrip("/")):
+            if code == errno.EACCES and found.node and young(self._root / found.node.lstrip("/")):
                 return Absent(f"{self._at}: just plugged in", hint="it is tried again by itself")
             where = f"{self._at}: {found.node}" if found.node else str(self._at)
-            return NoPermission(f"{where}: {said(error)}", hint=UDEV_HINT)
+            return NoPermission(f"{where}: {said(error)}", hint=permission_hint(code))
         if code == errno.EBUSY:
             return HeldByOther(what)
         return LinkLost(what)

@@ -210,3 +210,62 @@ def test_a_printer_whose_setting_cannot_be_chosen_is_usblps_again(at: Counter) -
     at.driver("usblp", lp="lp0")
     assert isinstance(at.opens(at.link()), LinkLost)
     assert at.fake.log == ["open", "detach 0", "claim 0", "alternate 0 1", "release 0", "attach 0", "close"]
+
+
+def test_a_printer_that_a_killed_daemon_left_without_usblp_gets_it_back(at: Counter) -> None:
+    at.driver(None)
+    at.device.refuses["detach"] = [errno.ENOENT]
+    (at.root / "sys/bus/usb/drivers/usblp").mkdir(parents=True)
+    assert at.opens(at.link()) is None
+    assert at.fake.log == ["open", "detach 0", "claim 0", "release 0", "attach 0", "close"]
+
+
+@pytest.mark.parametrize(
+    ("code", "kind", "hint"), [(errno.EPERM, NoPermission, "DeviceAllow"), (errno.EMFILE, LinkLost, "")]
+)
+def test_what_libusb_calls_an_io_error_the_node_tells(
+    at: Counter, monkeypatch: pytest.MonkeyPatch, code: int, kind: type[LinkError], hint: str
+) -> None:
+    real = os.open
+
+    def refuse(path: object, *how: int) -> int:
+        if "/dev/bus/usb/" in str(path):
+            raise OSError(code, os.strerror(code))
+        return real(path, *how)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(os, "open", refuse)
+    at.device.refuses["open"] = [errno.EIO]
+    error = at.opens(at.link())
+    assert isinstance(error, kind)
+    assert os.strerror(code) in str(error)
+    assert hint in error.hint
+
+
+def test_an_old_list_of_libusbs_is_not_believed(at: Counter) -> None:
+    """The address was another device's when it looked last."""
+    old = Device(vid=0x1A86, pid=0x7523)
+    at.fake.unplug(at.device)
+    at.fake.plug(old)
+    (at.home / "devnum").write_text(f"{old.address}\n")
+    assert isinstance(at.opens(at.link()), Absent)
+    assert at.rescans == 1
+    assert at.fake.log == []
+
+
+def test_a_libusb_that_cannot_start_is_tried_again(at: Counter, monkeypatch: pytest.MonkeyPatch) -> None:
+    from usb.backend import libusb1  # noqa: PLC0415 - only here
+
+    monkeypatch.undo()
+    for name in ("_lib", "_lib_object"):
+        monkeypatch.setattr(libusb1, name, None)
+    fails = [OSError(errno.EMFILE, "no")]
+
+    def start(_: object) -> Fake:
+        if fails:
+            raise fails.pop()
+        return at.fake
+
+    monkeypatch.setattr(libusb1, "_LibUSB", start)
+    with pytest.raises(LinkUnusable, match="cannot start"):
+        usb_backend.kernels()
+    assert usb_backend.kernels() is at.fake
