@@ -10,6 +10,8 @@ want mosquitto_sub mosquitto-clients
 want strace strace
 want udevadm udev
 want umockdev-run umockdev
+/usr/bin/python3 -c "import gi; gi.require_version('UMockdev', '1.0')" 2>/dev/null ||
+    missing="$missing python3-gi gir1.2-umockdev-1.0"
 want ip iproute2
 want snmpd snmpd
 want cupsd cups-daemon
