@@ -1,6 +1,6 @@
 """A USB printer in umockdev, as a program of its own: the real libusb of a child talks to it by usbfs ioctls.
 
-Run by Debian's python3, which has the bindings. `umock_bus.py PROGRAM...` starts the program below the testbed
+Run by Debian's python3 with its bindings. `umock_bus.py PROGRAM...` starts the program below the mocked bus
 and hands on what it prints, but for lines `DO mute`, `answer`, `busy`, `free` or `unplug`: these it does.
 
 Sources: linux/usbdevice_fs.h; Printing Devices 1.1, 4.2; USB 2.0, 9.6.
