@@ -18,7 +18,6 @@ from drivers.display.ncr597x import wire as ncr
 from drivers.display.ncr597x.comparison import Comparison, difference
 from drivers.display.ncr597x.identity import identity
 from drivers.display.text import PATTERN, TWO_BY_TWENTY, ShownText, Size, fitted, showable
-from drivers.display.who import REFUSED_MOST, Who
 
 SHOW: dict[str, Callable[[tuple[str, ...]], bytes]] = {
     "aedex": aedex.show,
@@ -165,41 +164,6 @@ def test_ncr_tells_an_id_byte_from_a_text() -> None:
 )
 def test_ncr_identity(said: str, known: dict[str, str]) -> None:
     assert identity(said) == known
-
-
-def test_a_text_counts_when_it_was_read_alike_three_times() -> None:
-    who: Who[str] = Who(("serial",))
-    answers = iter(["A1", "A1", "B1", "A1", "A1"])
-    who.inquire(lambda _key: next(answers))
-    assert not who.settled
-    who.inquire(lambda _key: "A1")
-    assert who.texts() == {"serial": "A1"}
-    who.doubt()
-    assert not who.settled
-
-
-def test_what_is_never_answered_is_not_asked_for_ever() -> None:
-    who: Who[str] = Who(("serial", "firmware"))
-    asked: list[str] = []
-
-    def ask(key: str) -> str | None:
-        asked.append(key)
-        return None if key == "serial" else "1.0"
-
-    for _ in range(20):
-        who.inquire(ask)
-    assert asked.count("serial") == REFUSED_MOST
-    assert who.texts() == {"firmware": "1.0"}
-
-
-def test_another_answer_puts_all_in_doubt() -> None:
-    who: Who[str] = Who(("serial", "firmware"))
-    who.inquire(lambda key: key)
-    for answer in ("serial", None):
-        who.check(lambda _key, answer=answer: answer)  # type: ignore[misc]
-        assert who.settled
-    who.check(lambda _key: "another")
-    assert not who.settled
 
 
 # -- comparison --------------------------------------------------------------------------------------

@@ -135,13 +135,23 @@ def test_a_reader_of_the_older_line_has_neither_counter_nor_device_serial() -> N
 def test_a_serial_number_that_is_not_set_is_all_zeros_and_looks_like_silence() -> None:
     link, setup = scripted({0x00: SOFTWARE, 0x21: b"\x00\x04\x07\0\0\0"})
     driver = SPEC.make(setup)
-    for _ in range(4):
+    for _ in range(20):
         seen = driver.poll(Deadline.after(setup.clock, 2.5))
+        driver.listen(Deadline.after(setup.clock, 1.5))
     assert seen.identity == {"firmware": "21042812D01"}
     assert (seen.power, seen.statistics[COUNTER]) == (Power.ONLINE, 7)
     asked = link.written.count(b"\x00\x01\x20")
     driver.poll(Deadline.after(setup.clock, 2.5))
     assert link.written.count(b"\x00\x01\x20") == asked, "not asked again till an hour is over"
+
+
+def test_an_answer_that_is_late_for_its_question_is_no_garbage() -> None:
+    made = bench("fault=slow:1.2")
+    seen = made.run(60)
+    assert {observation.statistics["GarbledAnswerCount"] for observation in seen} == {0}
+    made.tell("fault=none")
+    last = made.run(20)[-1]
+    assert (raised(last), last.power) == (set(), Power.ONLINE)
 
 
 def test_garbage_is_garbled() -> None:

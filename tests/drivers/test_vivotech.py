@@ -82,7 +82,7 @@ def test_versions_are_asked_for_at_opening_and_each_hour() -> None:
     for _ in range(900):
         driver.poll(Deadline.after(clock, 2.5))
         clock.advance(2)
-    assert asked.count(bytes.fromhex("29 00")) == versions + 1
+    assert asked.count(bytes.fromhex("29 00")) == 2 * versions
 
 
 SILENCE: list[tuple[str, str, Flavour, str, Power]] = [

@@ -20,8 +20,8 @@ from drivers.display.dmd.wire import (
 )
 from drivers.display.driver import WRONG_TEXT, DisplayDriver
 from drivers.display.panel import OPTIONS, SALE, Language, Panel
-from drivers.display.who import CHECK_S, Who
 from drivers.identity import printable
+from drivers.seldom import Seldom
 from drivers.silence import Outcome
 
 LANGUAGE = Language(show=show, clear=CLEAR, brightness=BRIGHTNESSES)
@@ -46,9 +46,8 @@ class Dmd:
         self.panel = Panel(setup, LANGUAGE)
         self._asker: Asker[bytes] = Asker(setup, Parser())
         self._name: Belief[str] = Belief()
-        self._who: Who[Info] = Who(SELDOM)
+        self._who: Seldom[Info, str] = Seldom(setup, SELDOM, self._tell)
         self._was_away = False
-        self._check_s = 0.0
 
     def opened(self) -> None:
         self.panel.opened()
@@ -65,14 +64,11 @@ class Dmd:
             return name
         if self._was_away:  # it may have been switched off, or be another one
             self._was_away = False
-            self._who.doubt()
             self.panel.again()
         self.panel.keep(deadline)
         if self._name.hear(name):
             self._who.doubt()
-        if self._name.reading is not None and self._asker.prompt:
-            self._inquire(deadline)
-        return Reading(identity=self._identity())
+        return Reading(identity=self._identity(deadline))
 
     def heard(self, data: bytes) -> bool:
         self._asker.heard(data)
@@ -84,24 +80,16 @@ class Dmd:
             yield from self._handshake(deadline)
         yield from self.panel.test(level, deadline)
 
-    def _inquire(self, deadline: Deadline) -> None:
-        now_s = self._clock.monotonic_s()
-        if not self._who.settled:
-            self._who.inquire(lambda info: self._seldom(info, deadline))
-            self._check_s = now_s + CHECK_S
-        elif now_s >= self._check_s:
-            self._who.check(lambda info: self._seldom(info, deadline))
-            self._check_s = now_s + CHECK_S
-
-    def _seldom(self, info: Info, deadline: Deadline) -> str | None:
+    def _tell(self, info: Info, deadline: Deadline) -> str | None:
         said = self._asker.ask(ask_info(info), _text, deadline, tries=1)
         return None if isinstance(said, Outcome) else said
 
-    def _identity(self) -> dict[str, str]:
-        if self._name.reading is None or not self._who.settled:
+    def _identity(self, deadline: Deadline) -> dict[str, str]:
+        name = self._name.reading
+        said = self._who.look(deadline, ask=name is not None and self._asker.prompt)
+        if name is None or not self._who.settled:
             return {}
-        said = {SELDOM[info]: text for info, text in self._who.texts().items()}
-        return {"model": self._name.reading, **said}
+        return {"model": name, **{SELDOM[info]: text for info, text in said.items()}}
 
     def _own_test(self, deadline: Deadline) -> Step:
         """US @; a display that answers afterwards came to its end."""

@@ -11,7 +11,7 @@ from drivers.display.asking import Asker
 from drivers.display.driver import WRONG_TEXT, DisplayDriver
 from drivers.display.ncr597x.comparison import Comparison, difference
 from drivers.display.ncr597x.consts import MODELS, READS_BACK, SCREEN_CHARACTERS
-from drivers.display.ncr597x.identity import identity
+from drivers.display.ncr597x.identity import identity as read_identity
 from drivers.display.ncr597x.wire import (
     ASK_ID,
     ASK_SCREEN,
@@ -26,8 +26,8 @@ from drivers.display.ncr597x.wire import (
     show,
 )
 from drivers.display.panel import OPTIONS, Language, Panel
-from drivers.display.who import CHECK_S, Who
 from drivers.identity import printable
+from drivers.seldom import Seldom
 from drivers.silence import Outcome
 
 LANGUAGE = Language(show=lambda lines: show(lines) + ON, clear=CLEAR, brightness=BRIGHTNESSES)
@@ -43,14 +43,12 @@ class Ncr:
     by_notice = False
 
     def __init__(self, setup: Setup) -> None:
-        self._clock = setup.clock
         self.panel = Panel(setup, LANGUAGE)
         self._asker: Asker[Event] = Asker(setup, Parser())
         self._id: Belief[int] = Belief()
-        self._who: Who[str] = Who(("text",))
+        self._who: Seldom[bytes, str] = Seldom(setup, (ASK_TEXT,), self._tell)
         self._comparison = Comparison()
         self._was_away = False
-        self._check_s = 0.0
 
     def opened(self) -> None:
         self.panel.opened()
@@ -68,17 +66,15 @@ class Ncr:
             return said
         if self._was_away:  # it may have been switched off, or be another one
             self._was_away = False
-            self._who.doubt()
             self.panel.again()
         self.panel.keep(deadline)
         if self._id.hear(said):
             self._who.doubt()
-        if self._id.reading is not None and self._asker.prompt:
-            self._inquire(deadline)
+        identity = self._identity(deadline)
         self._compare(deadline)
         return Reading(
             conditions={WRONG_TEXT: self._comparison.wrong},
-            identity=self._identity(),
+            identity=identity,
             evidence=self._comparison.evidence,
         )
 
@@ -93,24 +89,16 @@ class Ncr:
     def _reads_back(self) -> bool:
         return self._id.reading in READS_BACK
 
-    def _inquire(self, deadline: Deadline) -> None:
-        now_s = self._clock.monotonic_s()
-        if not self._who.settled:
-            self._who.inquire(lambda _what: self._seldom(deadline))
-            self._check_s = now_s + CHECK_S
-        elif now_s >= self._check_s:
-            self._who.check(lambda _what: self._seldom(deadline))
-            self._check_s = now_s + CHECK_S
-
-    def _seldom(self, deadline: Deadline) -> str | None:
-        said = self._asker.ask(ASK_TEXT, _said, deadline, tries=1)
+    def _tell(self, what: bytes, deadline: Deadline) -> str | None:
+        said = self._asker.ask(what, _said, deadline, tries=1)
         return None if isinstance(said, Outcome) else said
 
-    def _identity(self) -> dict[str, str]:
+    def _identity(self, deadline: Deadline) -> dict[str, str]:
+        said = self._who.look(deadline, ask=self._id.reading is not None and self._asker.prompt)
         if self._id.reading is None or not self._who.settled:
             return {}
         by_id = MODELS.get(self._id.reading, f"id {self._id.reading:02X}")
-        return {"model": by_id, **identity(self._who.texts().get("text", ""))}
+        return {"model": by_id, **read_identity(said.get(ASK_TEXT, ""))}
 
     # -- what it shows -------------------------------------------------------------------------------
 

@@ -15,7 +15,7 @@ from drivers.reader.ccid.consts import BUSY, OVER_CURRENT, PARAMETERS_WRONG, Car
 from drivers.reader.ccid.selftest import card_test
 from drivers.reader.ccid.talk import Talk
 from drivers.reader.ccid.wire import HardwareError, Notices, Said, SlotChange
-from drivers.reader.seldom import Seldom
+from drivers.seldom import Seldom
 from drivers.silence import Outcome
 from drivers.usb_control import controls, notices
 from drivers.usb_identity import ask_identity
@@ -25,6 +25,8 @@ NOTICE_HOLDS_S = 30.0
 """A notice tells that a current was too high, none that it is not any more: it holds so long, or until the
 card moves."""
 SLOTS_MOST = 8
+DESCRIPTORS = "descriptors"
+"""All that tells who it is, asked for as one."""
 BABBLE_BYTES = 64
 """Of noise around one answer: no pipe that spoils an answer now and then brings so much."""
 
@@ -50,7 +52,7 @@ class CcidDialogue:
         self._over_current: dict[int, float] = {}  # slot -> until when its notice holds
         self._cards: dict[int, Json] = {}
         self._last = Reading()
-        self._identity: Seldom[Mapping[str, str]] = Seldom(setup.clock, setup.poll_s, self._ask_identity)
+        self._identity: Seldom[str, Mapping[str, str]] = Seldom(setup, (DESCRIPTORS,), self._ask_identity)
 
     def opened(self) -> None:
         self._talk.reset()
@@ -76,7 +78,7 @@ class CcidDialogue:
         self._last = Reading(
             conditions=self._conditions(said),
             facts={**cards, "busy": False},
-            identity=self._identity.look(deadline) or {},
+            identity=self._identity.look(deadline).get(DESCRIPTORS, {}),
             evidence={"slot_status": [answer.header.hex(" ") for answer in said.values()]},
         )
         return self._last
@@ -124,7 +126,7 @@ class CcidDialogue:
             self._cards[slot] = card
         return {f"card_{slot}" if slot else "card": card for slot, card in self._cards.items()}
 
-    def _ask_identity(self, deadline: Deadline) -> Mapping[str, str] | None:
+    def _ask_identity(self, _what: str, deadline: Deadline) -> Mapping[str, str] | None:
         link = self._setup.link
         return ask_identity(link, deadline) if controls(link) else None
 

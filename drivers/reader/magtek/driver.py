@@ -10,14 +10,14 @@ GoodReadCount counts the readable ones. It keeps the manual's name.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import Literal
 
 from drivers.api import Deadline, Driver, DriverSpec, Level, Occasion, Setup, Step, VerifiedBy
 from drivers.asked import AskedDriver, Reading
 from drivers.reader.magtek.consts import Property
-from drivers.reader.magtek.wire import Answer, Count, Text, Wrong, get, read
-from drivers.reader.seldom import Seldom
+from drivers.reader.magtek.wire import Answer, Count, Refused, Text, Wrong, answers_another, get, read
+from drivers.seldom import Seldom
 from drivers.silence import Outcome
 
 SERIALS = (Property.DEVICE_SERIAL, Property.USB_SERIAL)
@@ -40,7 +40,7 @@ class MagtekDialogue:
     def __init__(self, setup: Setup) -> None:
         self._link = setup.link
         self._reply_s = setup.reply_s
-        self._serial: Seldom[str] = Seldom(setup.clock, setup.poll_s, self._ask_serial)
+        self._identity: Seldom[str, str] = Seldom(setup, ("serial",), self._ask_serial)
 
     def opened(self) -> None:
         """Nothing waits: each answer is fetched."""
@@ -53,7 +53,7 @@ class MagtekDialogue:
         if not isinstance(counter, Answer):
             return counter
         return Reading(
-            identity=_identity(software, self._serial.look(deadline)),
+            identity=self._identity.look(deadline) | _firmware(software),
             statistics={COUNTER: float(counter.count)} if isinstance(counter, Count) else {},
         )
 
@@ -87,35 +87,41 @@ class MagtekDialogue:
         return outcome
 
     def _hear(self, what: Property, until: Deadline, spoiled_s: float) -> Answer | Wrong | None:
-        """None where nothing whole came. Wrong only `spoiled_s` after it: it may be a late one."""
+        """None where nothing whole came, or the answer to another question alone, a late one.
+
+        Wrong `spoiled_s` after what is none at all.
+        """
         report, wrong = b"", None
         while True:
             report += self._link.read(until)
             said = read(what, report)
             if isinstance(said, Wrong):
-                report, wrong, until = b"", said, until.within(spoiled_s)
+                wrong = wrong if answers_another(report) else said
+                report, until = b"", until.within(spoiled_s)
             elif said is not None:
                 return said
             if until.expired():
                 return wrong
 
-    def _ask_serial(self, deadline: Deadline) -> str | None:
-        """Empty where none is set: the answer is all zeros then, which no link can tell from none."""
+    def _ask_serial(self, _what: str, deadline: Deadline) -> str | None:
+        """None also where none is set: the answer is all zeros then, which no link can tell from none."""
+        refused = 0
         for what in SERIALS:
             said = self._ask(what, deadline, tries=1)
             if said is Outcome.GARBLED:
                 return None
             if isinstance(said, Text) and said.text.strip():
                 return said.text.strip()
-        return ""
+            refused += isinstance(said, Refused)
+        return "" if refused == len(SERIALS) else None
 
 
 QUESTION = "Swipe a test card: does the till's program show that it was read?"
 
 
-def _identity(software: Answer, serial: str | None) -> Mapping[str, str]:
-    firmware = software.text.strip() if isinstance(software, Text) else ""
-    return {name: text for name, text in (("serial", serial or ""), ("firmware", firmware)) if text}
+def _firmware(software: Answer) -> dict[str, str]:
+    text = software.text.strip() if isinstance(software, Text) else ""
+    return {"firmware": text} if text else {}
 
 
 def make(setup: Setup) -> Driver:

@@ -76,6 +76,11 @@ def read(what: Property, report: bytes) -> Answer | Wrong | None:
     return _count(data) if what is Property.SEQUENCE_COUNTER else _text(data)
 
 
+def answers_another(report: bytes) -> bool:
+    """Whether it is an answer to anything that is ever asked."""
+    return any(not isinstance(read(what, report), Wrong | None) for what in Property)
+
+
 def _count(data: bytes) -> Count:
     return Count(int.from_bytes(data, "little"))
 

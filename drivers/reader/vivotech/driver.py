@@ -13,9 +13,9 @@ from typing import Literal
 from drivers.api import Deadline, Driver, DriverSpec, Level, Occasion, Setup, Step, VerifiedBy
 from drivers.asked import AskedDriver, Reading
 from drivers.identity import printable
-from drivers.reader.seldom import Seldom
 from drivers.reader.vivotech.consts import CONTROLLER_ID_BYTES, KINDS, NOT_DONE, Ask, Status
 from drivers.reader.vivotech.wire import Answer, Frames, Noise, request
+from drivers.seldom import Seldom
 from drivers.silence import Outcome
 
 TEXT_MOST = 120
@@ -24,6 +24,14 @@ SPOILED_S = 0.05  #: after noise the answer may still come
 BABBLE_BYTES = 64
 """Of noise between two pings: no line that loses a bit now and then has so much."""
 STALE_READS = 8  #: bytes that wait before a question answer an earlier one
+
+IDENTITY: Mapping[Ask, str] = {
+    Ask.CONTROLLER_ID: "serial",
+    Ask.MODULES: "modules",
+    Ask.FIRMWARE: "firmware",
+}
+"""The controller's id stands for a serial number: no command tells the one on the label. An answer names its
+command alone, which the first and the last share: so they are not asked for one behind the other."""
 
 Unanswered = Literal[Outcome.MISSED, Outcome.GARBLED]
 
@@ -44,7 +52,7 @@ class VivotechDialogue:
         self._frames = Frames()
         self._noise = False
         self._unasked_bytes = 0  # of noise, since the last ping
-        self._identity: Seldom[Mapping[str, str]] = Seldom(setup.clock, setup.poll_s, self._ask_identity)
+        self._identity: Seldom[Ask, str] = Seldom(setup, IDENTITY, self._tell)
 
     def opened(self) -> None:
         self._frames.reset()
@@ -59,10 +67,11 @@ class VivotechDialogue:
             return Outcome.GARBLED
         if not isinstance(said, Answer):
             return said
+        who = self._identity.look(deadline, ask=said.status == Status.OK)
         return Reading(
             conditions=conditions(said.status),
             facts={"last_status": word(said.status)},
-            identity=self._identity.look(deadline) or {},
+            identity={IDENTITY[what]: text for what, text in who.items()},
             evidence={"status": f"{said.status:02X}"},
         )
 
@@ -138,20 +147,11 @@ class VivotechDialogue:
         """What nobody asked for: a late answer, a card's data, or noise."""
         self._unasked_bytes += sum(e.count for e in self._frames.feed(data) if isinstance(e, Noise))
 
-    def _ask_identity(self, deadline: Deadline) -> Mapping[str, str] | None:
-        """The controller's id stands for a serial number: no command tells the one on the label."""
-        said: dict[str, str] = {}
-        for name, what in (
-            ("firmware", Ask.FIRMWARE),
-            ("modules", Ask.MODULES),
-            ("serial", Ask.CONTROLLER_ID),
-        ):
-            answer = self._ask(what, deadline)
-            if not isinstance(answer, Answer) or answer.status not in (Status.OK, *NOT_DONE):
-                return None
-            if answer.status == Status.OK and (text := told(what, answer.data)):
-                said[name] = text
-        return said
+    def _tell(self, what: Ask, deadline: Deadline) -> str | None:
+        answer = self._ask(what, deadline)
+        if not isinstance(answer, Answer) or answer.status not in (Status.OK, *NOT_DONE):
+            return None
+        return told(what, answer.data) if answer.status == Status.OK else ""
 
 
 def told(what: Ask, data: bytes) -> str:
