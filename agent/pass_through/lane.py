@@ -353,7 +353,9 @@ class Lane:
         watch.want(self._till.fileno(), self._till_events(now_s))
         if self._printer.is_open:
             writing = self._stuck or (self._slip is not None and self._slip.holds_till() and self._slip.rest)
-            watch.want(self._printer.fileno(), select.EPOLLIN | (select.EPOLLOUT if writing else 0))
+            listens = now_s >= self._printer.listens_at_s
+            events = (select.EPOLLIN if listens else 0) | (select.EPOLLOUT if writing else 0)
+            watch.want(self._printer.fileno(), events)
         ready = watch.wait(max(0.0, self._next_s(now_s) - now_s))
         if ready.get(self._wake):
             os.eventfd_read(self._wake)
@@ -375,6 +377,8 @@ class Lane:
             moments.append(due_s)
         if not self._printer.is_open and not self._may_try(now_s):
             moments.append(self._printer.next_try_s)
+        if now_s < self._printer.listens_at_s:
+            moments.append(self._printer.listens_at_s)
         if self._till.edge and not self._till.connected:
             moments.append(now_s + LOOK_S)
         if self._seat.taken:

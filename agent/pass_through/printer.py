@@ -18,6 +18,7 @@ AHEAD_BYTES = 8192
 SERIAL_AGAIN_S = 0.3
 TCP_AGAIN_S = 3.0
 JUST_S = 0.5
+EMPTY_S = 0.02  #: a printer that brings nothing, at once and always, is listened to no more often than this
 LOOK_S = 0.2  #: at the line that shows the device's power
 
 CLOCK = SystemClock()
@@ -29,13 +30,14 @@ class Printer:
     def __init__(self, device: str, link: str) -> None:
         place = addresses.parse(link)
         self._link: SerialLink | TcpLink | UsblpLink
+        self._usblp: UsblpLink | None = None
         if isinstance(place, addresses.SerialAddress):
             self._link = SerialLink(place)
             self.kept, self.network, self._again_s = True, False, SERIAL_AGAIN_S
             self._line: Line | None = Line(place.baud, place.flow == "rtscts", place.flow == "xonxoff")
             self._char_bits = 2 + place.bits + (place.parity != "N")
         elif isinstance(place, addresses.UsbAddress) and not isinstance(place, addresses.HidAddress):
-            self._link = UsblpLink(place)
+            self._link = self._usblp = UsblpLink(place)
             self.kept, self.network, self._again_s = True, False, SERIAL_AGAIN_S
             self._line = None
             self._char_bits = 0
@@ -50,6 +52,7 @@ class Printer:
         self._log = logging.getLogger(f"tillwatch.device.{device}")
         self.trouble: LinkError | None = None
         self.next_try_s = 0.0
+        self.listens_at_s = 0.0
         self._failed_s = -math.inf
         self._power: bool | None = None
         self._look_s = 0.0
@@ -110,7 +113,10 @@ class Printer:
         self._link.close()
 
     def read(self) -> bytes:
-        return self._link.read(Deadline(CLOCK, 0.0))
+        data = self._link.read(Deadline(CLOCK, 0.0))
+        if self._usblp is not None and self._usblp.empty > 1:
+            self.listens_at_s = CLOCK.monotonic_s() + EMPTY_S
+        return data
 
     def write(self, data: bytes) -> int:
         count = self._link.write(data, Deadline(CLOCK, 0.0))

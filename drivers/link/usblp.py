@@ -58,17 +58,26 @@ class UsblpLink:
         self._waiter = Waiter()
         self._descriptor = -1
         self._in_flight = 0
+        self.empty = 0  #: transfers without a byte, one after the other: some printers send nothing else
 
     def open(self, deadline: Deadline) -> None:
         if self._descriptor >= 0:
             return
-        node = self._node()
-        path = self._root / node.lstrip("/")
+        place = self._place()
+        node, path = place[0], self._root / place[0].lstrip("/")
         try:
-            self._descriptor = os.open(path, os.O_RDWR | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC)
+            descriptor = os.open(path, os.O_RDWR | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC)
         except OSError as error:
             raise self._not_opened(node, path, error, deadline.clock.monotonic_s()) from error
-        self._in_flight = 0
+        try:
+            if self._place() != place:
+                raise Absent(
+                    f"{self._address}: {node} has become another's", hint="it is tried again by itself"
+                )
+        except LinkError:
+            os.close(descriptor)
+            raise
+        self._descriptor, self._in_flight, self.empty = descriptor, 0, 0
 
     def close(self) -> None:
         descriptor, self._descriptor = self._descriptor, -1
@@ -92,6 +101,8 @@ class UsblpLink:
             if error.errno not in _NOT_NOW:
                 raise self._lost(error) from error
             data = b""
+        else:
+            self.empty = 0 if data else self.empty + 1
         if not data and ready & select.POLLHUP:
             raise self._lost(OSError(errno.ENODEV, os.strerror(errno.ENODEV)))
         return data
@@ -160,7 +171,8 @@ class UsblpLink:
             return False
         return True
 
-    def _node(self) -> str:
+    def _place(self) -> tuple[str, str]:
+        """Its node, and which plugging in that is of: a node's number is given to the next printer."""
         home = folder_of(self._address, self._root)
         if home is None:
             raise Absent(f"{self._address}: not plugged in")
@@ -169,9 +181,12 @@ class UsblpLink:
         if node is None:
             raise LinkUnusable(
                 f"{self._address}: it is at {home.name}, and the kernel's usblp does not have it",
-                hint="load the kernel's module: `modprobe usblp`; or another program has taken it from there",
+                hint="`modprobe usblp`; or unplug it and plug it in again, if another program took it from there",
             )
-        return node
+        try:
+            return node, (home / "devnum").read_text()
+        except OSError:
+            raise Absent(f"{self._address}: not plugged in any more") from None
 
     def _not_opened(self, node: str, path: Path, error: OSError, now_s: float) -> LinkError:
         said = f"{self._address}: {node}: {error.strerror}"

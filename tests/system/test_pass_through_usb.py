@@ -6,6 +6,7 @@ import functools
 import os
 import pty
 import select
+import time
 import tty
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,6 +14,8 @@ from pathlib import Path
 import pytest
 
 from agent.pass_through import printer as printers
+from agent.pass_through.printer import EMPTY_S
+from drivers.api import Deadline
 from drivers.link.usblp import UsblpLink
 from tests.counter import until
 from tests.sysfs import Machine
@@ -82,3 +85,32 @@ def test_a_printer_that_was_unplugged_is_the_tills_again(short_path: Path, node:
         os.write(till, b"hello\n")
         assert node.printed(6) == b"hello\n"
         os.close(till)
+
+
+def test_a_printer_that_sends_nothing_all_the_time_turns_no_lane_hot(
+    short_path: Path, node: Node, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Some answer each question of the bus with an empty transfer; usblp calls each of them readable."""
+    reads = 0
+    read = UsblpLink.read
+
+    def empty(self: UsblpLink, deadline: Deadline) -> bytes:
+        nonlocal reads
+        if not select.select([self.fileno()], [], [], 0)[0]:
+            return read(self, deadline)
+        reads += 1
+        self.empty += 1
+        return b""
+
+    monkeypatch.setattr(UsblpLink, "read", empty)
+    with running(short_path, "usb:04b8:0e15") as lane:
+        until(lambda: lane._printer.is_open, "the printer")
+        os.write(node.master, b"x")  # it is readable from now on
+        until(lambda: reads > 2, "the lane reads")
+        before, began_s = reads, time.monotonic()
+        till = os.open(short_path / "till", os.O_RDWR | os.O_NOCTTY)
+        os.write(till, b"hello\n")
+        assert node.printed(6) == b"hello\n"
+        os.close(till)
+        time.sleep(0.1)
+        assert reads - before <= 5 + (time.monotonic() - began_s) / EMPTY_S

@@ -164,3 +164,40 @@ def test_out_of_paper_is_no_break_and_gone_is_one(printer: Printer, monkeypatch:
         with pytest.raises(LinkLost):
             link.read(after(1))
     link.close()
+
+
+def test_a_node_that_became_another_printers_is_not_written_to(
+    printer: Printer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Unplugged between the look and the open, and lp0 went to the next that was plugged in."""
+    printer.usblp()
+    real = os.open
+
+    def exchanged(path: object, *how: int) -> int:
+        (printer.home / "devnum").write_text("77\n")
+        return real(path, *how)  # type: ignore[arg-type]
+
+    link = printer.link()
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "open", exchanged)
+        with pytest.raises(Absent, match="another's"):
+            link.open(after(1))
+    assert not link.is_open()
+    link.open(after(1))
+    link.close()
+
+
+def test_empty_transfers_are_counted_and_are_not_the_end(
+    printer: Printer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    printer.usblp()
+    link = printer.link()
+    link.open(after(1))
+    os.write(printer.master, b"x")
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "read", lambda *_: b"")
+        assert [link.read(after(1)) for _ in range(3)] == [b""] * 3
+    assert link.empty == 3
+    assert link.read(after(1)) == b"x"
+    assert link.empty == 0
+    link.close()
