@@ -32,7 +32,7 @@ def seen(device: OnBus, model: str) -> dict[str, Any]:
     until(lambda: driver_of(HOME) == DRIVERS[model])
     (found,) = looked_at(ROOT)["usb_devices"]
     FILE.write_text(HEAD + found["config"].replace('access = "passive"', 'access = "exclusive"'))
-    said: dict[str, Any] = {"scenario": model, "device": found, "doctor": doctor()}
+    said: dict[str, Any] = {"model": model, "device": found, "doctor": doctor()}
     node = found["node"] or found["bus_node"]
     with another(f"held = open({node!r}, 'rb+', buffering=0)") as pid:
         said |= {"pid": pid, "held": doctor()}

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from tests import terminals
+from tests import guest, terminals
 
 pytestmark = [
     pytest.mark.system,
@@ -92,3 +92,38 @@ def test_what_is_looked_for_is_seen(tmp_path: Path) -> None:
 9 ioctl(3, USBDEVFS_RESET) = 0
 """
     assert opened(lines) == {str(node), "/dev/hidraw0", "/dev/bus/usb/001/002", "USBDEVFS"}
+
+
+RECOGNISED = {
+    # Model, and its driver here -> its link but for the serial number, and the kernel's driver.
+    "escpos": ("usb:04b8:0202", ["usblp"]),
+    "ccid": ("usb:04e6:5116", []),
+    "magtek": ("hid:0801:0002", ["usbhid"]),
+    "vivotech": ("hid:0acd:4450", ["usbhid"]),
+}
+
+
+@pytest.mark.soak  # it boots for a minute where others work beside it
+@pytest.mark.skipif(guest.missing() is not None, reason=str(guest.missing()))
+@pytest.mark.timeout(180)
+def test_devices_of_a_real_kernel(tmp_path: Path) -> None:
+    ran = guest.run(tmp_path, "tests.inside.discovery", *RECOGNISED, within_s=150)
+    found = {said.get("model", "failed"): said for said in ran.said if "scenario" in said}
+    assert set(found) == set(RECOGNISED), found.get("failed", ran.console)
+    for model, (ids, kernel) in RECOGNISED.items():
+        said = found[model]
+        device = said["device"]
+        assert device["recognised"]["driver"] == model
+        assert device["kernel_drivers"] == kernel
+        link = f"{ids}:{device['serial']}"
+        assert device["stable"]["link"] == link
+        assert device["never_opened"] is None
+        assert device["bus_node"].startswith("/dev/bus/usb/001/")
+        looked = said["doctor"]["looked_at"]
+        assert [target["link"] for target in looked] == [link], "found by the link that it gave"
+        assert [one["kind"] for one in said["doctor"]["findings"]] == ["watchdog_off"]
+        held = [one for one in said["held"]["findings"] if one["kind"] == "held_by_other"]
+        if link.startswith("hid:"):
+            assert held == [], "hidraw lets in as many as like"
+        else:
+            assert f"(pid {said['pid']})" in held[0]["what"]
