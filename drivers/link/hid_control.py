@@ -47,12 +47,12 @@ class HidControl:
             reports = parse(descriptor or b"")
             if reports.types_keys or not reports.features:
                 raise LinkUnusable(f"{self._at}: it is a keyboard, or has no feature reports")
-        except LinkError:
-            self.close()
-            raise
         except TROUBLE as error:
             self.close()
             raise self._lost(error) from error
+        except BaseException:  # a LinkError, or a backend that breaks over what the device says of itself
+            self.close()
+            raise
         return reports.features[0]
 
     def close(self) -> None:

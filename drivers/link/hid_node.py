@@ -47,6 +47,7 @@ class Node:
     """A hidraw node and what its descriptor says."""
 
     path: str
+    device: str  #: 0003:0801:0011.0004: the kernel counts the last number up and uses none twice
     reports: Reports
 
 
@@ -60,10 +61,10 @@ def nodes(at: HidAddress, root: Path = ROOT) -> list[Node]:
             bus, vid, pid = said.get("HID_ID", "::").split(":")
             place = home.parent.name
             if bus == USB and at.fits(
-                int(vid, 16), int(pid, 16), said.get("HID_UNIQ"), place.partition(":")[0]
+                int(vid, 16), int(pid, 16), said.get("HID_UNIQ", "").strip(), place.partition(":")[0]
             ):
                 reports = parse((home / "report_descriptor").read_bytes())
-                found.append((place, Node(f"/dev/{entry.name}", reports)))
+                found.append((place, Node(f"/dev/{entry.name}", home.name, reports)))
         except (OSError, ValueError):  # it is going, or is none of ours
             continue
     return [node for _, node in sorted(found, key=lambda one: one[0])]
@@ -93,6 +94,9 @@ class HidNode:
             raise LinkLost(f"{self._at}: {node.path} does not open in time")
         if code:
             raise self._not_opened(node.path, code)
+        if not self._is_still(node):
+            use.end()
+            raise Absent(f"{self._at}: {node.path} has become another's", hint="it is tried again by itself")
         self._use = use
         return node.reports.features[0]
 
@@ -171,6 +175,14 @@ class HidNode:
             )
         raise LinkUnusable(f"{self._at}: it has no feature reports", hint="check the driver configured")
 
+    def _is_still(self, node: Node) -> bool:
+        """Whether that is what was opened: a node's number is given to the next device, be it a keyboard."""
+        entry = self._root / "sys/class/hidraw" / node.path.rpartition("/")[2]
+        try:
+            return (entry / "device").resolve(strict=True).name == node.device
+        except OSError:
+            return False
+
     def _no_node(self, deadline: Deadline) -> LinkError:
         home = folder_of(self._at, self._root)
         if home is None:
@@ -238,7 +250,14 @@ class _Call:
         self._use = use
         use.begin()
         self._thread = threading.Thread(target=self._work, name="hid", daemon=True)
-        self._thread.start()
+        try:
+            self._thread.start()
+        except RuntimeError:  # no more threads are to be had
+            use.end()
+            use.done()
+            raise LinkUnusable(
+                "hid: the system gives no thread", hint="it is tried again by itself"
+            ) from None
 
     def ended(self, deadline: Deadline) -> bool:
         self._thread.join(deadline.remaining_s())

@@ -19,7 +19,8 @@ _INPUT, _OUTPUT, _FEATURE, _COLLECTION, _END_COLLECTION = 0x80, 0x90, 0xB0, 0xA0
 _MAIN = frozenset({_INPUT, _OUTPUT, _FEATURE, _COLLECTION, _END_COLLECTION})
 _USAGE_PAGE, _REPORT_SIZE, _REPORT_ID, _REPORT_COUNT, _PUSH, _POP = 0x04, 0x74, 0x84, 0x94, 0xA4, 0xB4
 _USAGE = 0x08
-_BITS_MOST = 8 * 16384  # HID_MAX_BUFFER_SIZE of linux/hid.h
+_BITS_MOST = 8 * 0x3FFE  # an ioctl has 14 bits for a buffer's length, and the id needs one of its bytes
+_NUMBERS = range(256)  # a report's id is one byte
 _FIELDS = {_USAGE_PAGE: "page", _REPORT_SIZE: "size_bits", _REPORT_COUNT: "count", _REPORT_ID: "number"}
 
 
@@ -70,7 +71,12 @@ def parse(descriptor: bytes) -> Reports:
             keys |= inputs_keys or any(_is_keyboard(usage) for usage in usages)
             usages.clear()
     return Reports(
-        tuple(Feature(number, -(-size // 8)) for number, size in bits.items() if 0 < size <= _BITS_MOST), keys
+        tuple(
+            Feature(number, -(-size // 8))
+            for number, size in bits.items()
+            if 0 < size <= _BITS_MOST and number in _NUMBERS
+        ),
+        keys,
     )
 
 

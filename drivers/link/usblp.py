@@ -181,7 +181,7 @@ class UsblpLink:
         if node is None:
             raise LinkUnusable(
                 f"{self._address}: it is at {home.name}, and the kernel's usblp does not have it",
-                hint="`modprobe usblp`; or unplug it and plug it in again, if another program took it from there",
+                hint="`modprobe usblp`; or replug it, if another program took it from there",
             )
         try:
             return node, (home / "devnum").read_text()

@@ -77,8 +77,25 @@ def test_push_pop_and_long_items() -> None:
 @given(st.binary(max_size=200))
 def test_no_descriptor_is_too_broken(descriptor: bytes) -> None:
     for feature in parse(descriptor).features:
-        assert feature.number >= 0
-        assert 0 < feature.size_bytes <= 16384
+        assert 0 <= feature.number <= 255
+        assert 0 < feature.size_bytes < 16383
+
+
+def test_ids_and_sizes_that_no_report_has() -> None:
+    wide = bytes.fromhex("06 00 ff 09 01 a1 01 75 08 95 04 87 39 30 00 00 09 02 b1 02 c0")
+    assert parse(wide).features == ()
+    assert feature_ioctl(6, 0x3FFF) >> 30 == 3
+    huge = bytes.fromhex("06 00 ff 09 01 a1 01 77 ff ff ff ff 97 ff ff ff ff 09 02 b1 02 c0")
+    assert parse(huge).features == ()
+
+
+def test_a_long_descriptor_takes_no_time() -> None:
+    """4096 bytes is the kernel's limit (HID_MAX_DESCRIPTOR_SIZE)."""
+    for piece in ("a4", "b4 a4", "85 01 75 01 95 01 b0", "fe 00 00", "0b ff ff 07 00"):
+        one = bytes.fromhex(piece)
+        began_s = time.process_time()
+        parse(one * (4096 // len(one)))
+        assert time.process_time() - began_s < 0.5
 
 
 class Reader:
@@ -266,6 +283,53 @@ def test_one_that_never_ends_is_stuck(reader: Reader, monkeypatch: pytest.Monkey
     time.sleep(0.06)
     with pytest.raises(Stuck):
         link.open(after(0.01))
+
+
+def test_a_node_that_became_another_devices_is_let_go_at_once(
+    reader: Reader, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Unplugged between the look and the open, and its number went to a keyboard."""
+    reader.node("hidraw0", MAGTEK)
+    entry = reader.root / "sys/class/hidraw/hidraw0/device"
+    home, another = entry.readlink(), reader.root / "0003:046D:C31C.0009"
+    another.mkdir()
+    real = os.open
+
+    def exchanged(path: object, *how: int) -> int:
+        if str(path).endswith("hidraw0"):
+            entry.unlink()
+            entry.symlink_to(another)
+        return real(path, *how)  # type: ignore[arg-type]
+
+    link = reader.link()
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "open", exchanged)
+        with pytest.raises(Absent, match="another's"):
+            link.open(after(1))
+    assert reader.open_nodes() == []
+    assert reader.calls == []
+    entry.unlink()
+    entry.symlink_to(home)
+    link.open(after(1))
+    link.close()
+
+
+def test_a_machine_out_of_threads_keeps_no_node_open(reader: Reader, monkeypatch: pytest.MonkeyPatch) -> None:
+    reader.node("hidraw0", MAGTEK)
+    link = reader.link()
+
+    def none_left(_: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    for opened in (False, True):
+        if opened:
+            link.open(after(1))
+        with monkeypatch.context() as patch:
+            patch.setattr(threading.Thread, "start", none_left)
+            with pytest.raises(LinkUnusable, match="no thread"):
+                link.write(b"\0", after(1)) if opened else link.open(after(1))
+        link.close()
+        assert reader.open_nodes() == []
 
 
 def test_a_wake_ends_a_read(reader: Reader) -> None:
