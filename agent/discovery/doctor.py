@@ -15,6 +15,7 @@ CHECKS: Mapping[str, Check] = {
     "kernel_module": link.no_module,
     "printer_driver": link.no_printer_driver,
     "keyboard": link.wedge,
+    "user": access.user_missing,
     "group": access.group_missing,
     "permission": access.permission,
     "unit": access.unit_denies,

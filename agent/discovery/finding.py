@@ -13,10 +13,12 @@ from agent.discovery import readers
 from agent.discovery.attached import Attached, best_link, is_wedge
 from agent.discovery.machine import DAEMON, PASS_THROUGH, SERVICE_CONFIG, Machine, User
 from drivers.errors import AddressError
+from drivers.identity import printable
 from drivers.link import address, hid_node
 from drivers.link.address import Address, HidAddress, PcscAddress, SerialAddress, TcpAddress, UsbAddress
 from drivers.link.passive import Holders, SerialPort, UsbDevice, holders, stable_name
 
+_TEXT_MOST = 400
 Layer = Literal["agent", "link", "device"]
 
 
@@ -44,8 +46,8 @@ class Finding:
             "severity": self.severity.value,
             "layer": self.layer,
             "device": self.device,
-            "what": self.what,
-            "why": self.why,
+            "what": printable(self.what, _TEXT_MOST),  # names of programs and devices are in it
+            "why": printable(self.why, _TEXT_MOST),
             "mend": list(self.mend),
         }
 
@@ -66,7 +68,10 @@ class Target:
     def name(self) -> str:
         if self.device:
             return self.device
-        return self.port.node if self.port else f"USB {self.usb.port}" if self.usb else self.link
+        if self.port or not self.usb:
+            return self.port.node if self.port else self.link
+        known = self.usb.recognised
+        return f"{known.what if known else 'device'} at USB {self.usb.port}"
 
     @property
     def opened(self) -> bool:

@@ -19,6 +19,7 @@ from drivers.link.passive import ROOT
 TEXT_BYTES = 262_144  #: of any one file
 NODES_FILE = "nodes"
 _UNIT_FOLDERS = ("etc/systemd/system", "run/systemd/system", "usr/lib/systemd/system", "lib/systemd/system")
+_NODE = re.compile(r"(/\S+)\s+([0-7]{3,4})\s+(\S+)\s+(\S+)")
 SERVICE_CONFIG = "/etc/tillwatch/tillwatch.toml"
 DAEMON, PASS_THROUGH = "agent.cli.daemon", "agent.pass_through"
 
@@ -190,12 +191,12 @@ class Machine:
         if self.root == ROOT:
             return {}
         lines = (self.text(NODES_FILE) or "").split("\n")
-        fields = [line.split() for line in lines if line.strip()]
-        return {path: Node(path, int(mode, 8), user, group) for path, mode, user, group in fields}
+        found = [_NODE.fullmatch(line.strip()) for line in lines]
+        return {one[1]: Node(one[1], int(one[2], 8), one[3], one[4]) for one in found if one}
 
     def _member_of(self, name: str) -> frozenset[str]:
-        own = next((int(fields[2]) for user, fields in self._entries("etc/passwd") if user == name), None)
-        groups = {group for group, gid in self.groups.items() if gid == own}
+        own = next((fields[2] for user, fields in self._entries("etc/passwd") if user == name), None)
+        groups = {group for group, gid in self.groups.items() if str(gid) == own}
         groups |= {group for group, fields in self._entries("etc/group") if name in fields[2].split(",")}
         return frozenset(groups)
 

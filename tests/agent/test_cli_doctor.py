@@ -152,6 +152,6 @@ def test_everything_it_can_say_is_documented() -> None:
 
 def test_what_its_mends_name_is_shipped() -> None:
     sources = "".join(path.read_text("utf-8") for path in (ROOT / "agent/discovery").rglob("*.py"))
-    named = set(re.findall(r'"(systemd/[\w./-]+)"', sources))
-    assert len(named) == 2
+    named = set(re.findall(r"(?<![\w/])systemd/[\w./-]+\.\w+", sources))
+    assert len(named) == 4
     assert [path for path in named if not (ROOT / path).is_file()] == []

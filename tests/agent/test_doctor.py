@@ -397,6 +397,20 @@ def test_a_unit_from_before_usb(tmp_path: Path) -> None:
     assert found(machine, configured(EPSON)) == []
 
 
+def test_a_user_that_does_not_exist(tmp_path: Path) -> None:
+    machine = terminals.epson(tmp_path)
+    machine.file("etc/passwd", "root:x:0:0::/root:/bin/sh\nbroken\nodd:x:x:x:::\n")
+    assert "user_missing" in [one.kind for one in found(machine, configured(EPSON))]
+
+
+def test_what_a_program_is_called_moves_no_cursor(tmp_path: Path) -> None:
+    machine = terminals.epson(tmp_path)
+    machine.process(78, "ev\x1b[2Jil", "/dev/usb/lp0")
+    looked = given(machine, configured(EPSON))
+    (one,) = report(looked, examine(looked))["findings"]
+    assert "ev[2Jil (pid 78)" in one["what"]
+
+
 def test_a_group_that_does_not_exist(tmp_path: Path) -> None:
     machine = terminals.epson(tmp_path)
     machine.service("dialout", "lp", "braille")

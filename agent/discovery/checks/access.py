@@ -81,8 +81,26 @@ def unit_denies(given: Given) -> Iterator[Finding]:
                 )
 
 
+def user_missing(given: Given) -> Iterator[Finding]:
+    """systemd does not start a service whose user or group does not exist."""
+    name = (given.machine.unit_of(given.source).get("User") or [""])[-1]
+    if name and name not in given.machine.users:
+        yield Finding(
+            kind="user_missing",
+            severity=Severity.STOPS,
+            layer="agent",
+            what=f"the user {name}, whom tillwatch.service runs as, does not exist",
+            why="systemd does not start the service then (217/USER)",
+            mend=(
+                "`sudo cp systemd/sysusers.d/tillwatch.conf /etc/sysusers.d/`",
+                "`sudo systemd-sysusers`",
+                RESTART,
+            ),
+        )
+
+
 def group_missing(given: Given) -> Iterator[Finding]:
-    """systemd does not start a service that names a group which does not exist."""
+    """Likewise for a group that it names beside its own."""
     named = [
         group
         for line in given.machine.unit_of(given.source).get("SupplementaryGroups", ())
