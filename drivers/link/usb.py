@@ -18,7 +18,7 @@ from drivers.link.address import UsbAddress
 from drivers.link.passive import ROOT
 from drivers.link.usb_backend import TROUBLE
 from drivers.link.usb_bus import Bus, bus_of
-from drivers.link.usb_take import Taken, Taker
+from drivers.link.usb_take import Taken, Taker, tidy
 from drivers.link.wake import Waiter
 from drivers.usb_control import Control
 
@@ -139,6 +139,7 @@ class UsbLink:
         return b""
 
     def _receive(self, taken: Taken, read: Read, pipe: int | None, deadline: Deadline) -> bytes:
+        tidy()
         if pipe is None:
             return self._pause(deadline)
         packet = taken.pipes.packet_bytes

@@ -31,6 +31,11 @@ USBLP = "sys/bus/usb/drivers/usblp"
 STUCK_S = 30.0  #: a device that hung is left alone for so long, unless it is plugged in anew
 
 
+def tidy() -> None:
+    """Reap a helper that has ended, which it does a while after its last call; at once."""
+    CHILD.tidy()
+
+
 @dataclass(frozen=True, slots=True)
 class Taken:
     """An interface that is ours."""
@@ -63,7 +68,7 @@ class Taker:
 
     def take(self, deadline: Deadline) -> Taken:
         """Raises LinkError."""
-        CHILD.tidy()
+        tidy()
         found = self._bus.find(self._at, deadline)
         handle = self._opened(found)
         try:

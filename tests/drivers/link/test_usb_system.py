@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -111,6 +113,19 @@ def test_it_is_configured_in_the_child(printer: ServedDevice, at: Counter) -> No
     assert not link.is_open()
     until(lambda: opens(link) is None)
     assert ask(link) == b"\x12"
+
+
+def test_a_child_that_ended_is_reaped_by_a_link_that_stays_open(printer: ServedDevice, at: Counter) -> None:
+    printer.tell("configured=no")
+    link = at.link()
+    link.open(after(5))
+    os.kill(CHILD.pid, signal.SIGKILL)
+
+    def reaped() -> bool:
+        assert ask(link) == b"\x12"
+        return CHILD.pid == 0
+
+    until(reaped)
 
 
 def test_a_configuration_that_hangs_is_given_up_and_a_replug_heals(
