@@ -132,7 +132,7 @@ def test_a_device_that_hangs_is_stuck_until_it_is_plugged_in_anew(counter: Count
         "threads": 0,
         "processes": 1,
         "descriptors": 2,
-    }  # a child that ends when it had no call for a while
+    }  # a child rests for a while
     until(
         lambda: _no_more(counter.owns(), {what: count + idle[what] for what, count in before.items()}),
         "the rest to be given back",
