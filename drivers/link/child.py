@@ -30,6 +30,8 @@ STOP_S = 1.0
 REST_LONGEST_S = 4.0
 MESSAGE_MOST = 65536
 CHANNEL, LIFELINE = 3, 4  #: the child's descriptors
+BROKE = "broke"  #: in an answer: its module raised what it should not
+_BUG = "this is a mistake in Tillwatch or in a library of its: tell its makers"
 _ABOVE = 10  # no descriptor of ours is in the way of these
 
 _MAIN = str(Path(__file__).with_name("child_main.py"))
@@ -77,6 +79,8 @@ class Child:
     def ask(self, request: Mapping[str, Json], deadline: Deadline) -> dict[str, Json]:
         """The child's answer; raises Stuck where it was killed for it, NotYet, or LinkLost where it broke."""
         if not self._lock.acquire(timeout=deadline.remaining_s()):
+            if self._hung:
+                raise self._stuck("still no answer")
             raise NotYet(f"{self._name}: another call is in progress")
         try:
             return self._ask(request, deadline)
@@ -125,6 +129,8 @@ class Child:
                 self._ready, self._waits_since_s = True, now_s
             elif said.get("id") == self._last:
                 self._waits_since_s, self._rest_s, self._hung = 0.0, self._first_rest_s, False
+                if BROKE in said:
+                    raise LinkUnusable(f"{self._name}: the helper broke: {said[BROKE]}", hint=_BUG)
                 return said
             else:
                 self._waits_since_s = now_s  # the answer to one that was given up; the next is on its way
@@ -182,34 +188,42 @@ class Child:
     def _start(self, now_s: float) -> None:
         if len(self._lost) >= LOST_MOST:
             raise self._stuck(f"{len(self._lost)} calls hang in the kernel")
-        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        until, lifeline = os.pipe()
-        with theirs, contextlib.ExitStack() as passed:
-            given = [fcntl.fcntl(fd, fcntl.F_DUPFD_CLOEXEC, _ABOVE) for fd in (theirs.fileno(), until)]
-            for descriptor in (until, *given):
-                passed.callback(os.close, descriptor)
-            ours.setblocking(False)
+        with contextlib.ExitStack() as ours, contextlib.ExitStack() as passed:
             try:
-                self._pid = os.posix_spawn(
-                    sys.executable,
-                    # Without site-packages' own start-up files, which cost time and memory.
-                    [sys.executable, "-I", "-S", _MAIN, self._module, _PACKAGE, *filter(None, sys.path)],
-                    os.environ,
-                    file_actions=[
-                        (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
-                        (os.POSIX_SPAWN_DUP2, 2, 1),
-                        (os.POSIX_SPAWN_DUP2, given[0], CHANNEL),
-                        (os.POSIX_SPAWN_DUP2, given[1], LIFELINE),
-                    ],
-                    setpgroup=0,  # a Ctrl-C is for the agent
-                    setsigmask=[],
-                )
-            except OSError as error:
-                ours.close()
-                os.close(lifeline)
-                raise LinkUnusable(f"{self._name}: cannot start a helper: {error.strerror}") from error
-        self._channel, self._lifeline = ours, lifeline
+                channel, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+                ours.enter_context(channel)
+                passed.enter_context(theirs)
+                until, lifeline = os.pipe()
+                ours.callback(os.close, lifeline)
+                passed.callback(os.close, until)
+                given = []
+                for descriptor in (theirs.fileno(), until):
+                    given.append(fcntl.fcntl(descriptor, fcntl.F_DUPFD_CLOEXEC, _ABOVE))
+                    passed.callback(os.close, given[-1])
+                channel.setblocking(False)
+                self._pid = self._spawn(*given)
+            except OSError as error:  # out of descriptors, of processes, of memory
+                why = f"{self._name}: cannot start a helper: {error.strerror}"
+                raise LinkUnusable(why, hint="it is tried again by itself") from error
+            ours.pop_all()
+        self._channel, self._lifeline = channel, lifeline
         self._ready, self._waits_since_s = False, now_s
+
+    def _spawn(self, channel: int, lifeline: int) -> int:
+        return os.posix_spawn(
+            sys.executable,
+            # Without site-packages' own start-up files, which cost time and memory.
+            [sys.executable, "-I", "-S", _MAIN, self._module, _PACKAGE, *filter(None, sys.path)],
+            os.environ,
+            file_actions=[
+                (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
+                (os.POSIX_SPAWN_DUP2, 2, 1),
+                (os.POSIX_SPAWN_DUP2, channel, CHANNEL),
+                (os.POSIX_SPAWN_DUP2, lifeline, LIFELINE),
+            ],
+            setpgroup=0,  # a Ctrl-C is for the agent
+            setsigmask=[],
+        )
 
     def _look(self) -> None:
         """What ended meanwhile is reaped."""

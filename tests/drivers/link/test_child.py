@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -14,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from drivers.api import Deadline, Json, SystemClock
-from drivers.errors import LinkError, LinkLost, Stuck
+from drivers.errors import LinkError, LinkLost, LinkUnusable, Stuck
 from drivers.link.child import Child, NotYet
 
 pytestmark = pytest.mark.system
@@ -188,3 +189,50 @@ def test_it_carries_no_more_than_it_needs(child: Child) -> None:
     pid = child.ask({}, after(5))["pid"]
     descriptors = sorted(int(entry.name) for entry in Path(f"/proc/{pid}/fd").iterdir())
     assert descriptors == [0, 1, 2, 3, 4]
+
+
+def test_what_breaks_inside_is_told_in_a_line_and_the_next_is_well(
+    child: Child, capfd: pytest.CaptureFixture[str]
+) -> None:
+    pid = child.ask({}, after(5))["pid"]
+    with pytest.raises(LinkUnusable, match="RuntimeError: two lines"):
+        child.ask({"break": True}, after(5))
+    assert child.ask({"say": "well"}, after(5)) == {"id": 3, "said": "well", "pid": pid}
+    assert capfd.readouterr().err == ""
+
+
+def test_out_of_descriptors_it_says_so_and_keeps_none(child: Child) -> None:
+    """However many are left: each step of starting one fails in its turn."""
+    limits = resource.getrlimit(resource.RLIMIT_NOFILE)
+    before = len(list(Path("/proc/self/fd").iterdir()))
+    for spare in range(6):
+        taken: list[int] = []
+        resource.setrlimit(resource.RLIMIT_NOFILE, (before + 30, limits[1]))
+        try:
+            while True:
+                taken.append(os.open(os.devnull, os.O_RDONLY))
+        except OSError:
+            pass
+        for _ in range(spare):
+            os.close(taken.pop())
+        told = troubles(child, {}, 0.1)
+        for descriptor in taken:
+            os.close(descriptor)
+        resource.setrlimit(resource.RLIMIT_NOFILE, limits)
+        assert told is LinkUnusable
+        assert len(list(Path("/proc/self/fd").iterdir())) == before
+    assert child.ask({"say": "well"}, after(5))["said"] == "well"
+
+
+def test_while_it_hangs_who_waits_his_turn_is_told_that_it_does() -> None:
+    """Two readers of one pcscd: neither says that it is only late while the other one's call hangs."""
+    child = Child(HELPER, hang_s=0.1, rest_s=0.02)
+    child.ask({}, after(5))
+    until(lambda: troubles(child, {"sleep": 60}, 0.05) is Stuck)
+    time.sleep(0.05)
+    other = threading.Thread(target=troubles, args=(child, {"sleep": 60}, 0.5))
+    other.start()
+    until(child._lock.locked)
+    assert troubles(child, {}, 0.05) is Stuck
+    other.join(5)
+    child.stop()
