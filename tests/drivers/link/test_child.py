@@ -114,10 +114,10 @@ def test_a_late_answer_is_no_hang_and_answers_nothing_else() -> None:
 
 
 def test_a_hang_is_counted_over_several_calls_and_then_rested_from() -> None:
-    child = Child(HELPER, hang_s=0.2, rest_s=0.3, hint="restart it")
+    child = Child(HELPER, hang_s=0.5, rest_s=0.3, hint="restart it")
     child.ask({}, after(5))
     told = [troubles(child, {"sleep": 60}, 0.08) for _ in range(2)]
-    while told[-1] is NotYet and len(told) < 10:
+    while told[-1] is NotYet and len(told) < 20:
         told.append(troubles(child, {"sleep": 60}, 0.08))
     assert told[:2] == [NotYet, NotYet]
     assert told[-1] is Stuck
