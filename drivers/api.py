@@ -221,6 +221,18 @@ class OwnFault:
     meaning: str
 
 
+@dataclass(frozen=True, slots=True)
+class Within:
+    """What a config key may be: a number from `low` to `high`."""
+
+    low: float
+    high: float
+    whole: bool = False
+
+
+Option: TypeAlias = type | tuple[str, ...] | Within
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DriverSpec:
     """What a driver package exports as `SPEC`; the registry finds it by name."""
@@ -232,8 +244,8 @@ class DriverSpec:
     """Over USB it speaks to the first interface of this class; None: to the first with bulk pipes."""
     selftest_s: float = 30.0  #: a self-test beyond internal ends within this
     profiles: tuple[str, ...] = ("plain",)
-    options: Mapping[str, type | tuple[str, ...]] = field(default_factory=dict)
-    """Further config keys, each with its type or the words it may be.
+    options: Mapping[str, Option] = field(default_factory=dict)
+    """Further config keys, each with its type, its range or the words it may be.
 
     A type of its own is a kind of str, and raises ValueError for a text that it cannot take.
     """

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import os
 import textwrap
 from pathlib import Path
 from typing import Any
 
 import click
 
+from agent.config.file import OWN_DRIVERS
 from agent.discovery.attached import looked_at
 from drivers import registry
 from drivers.errors import UnknownDriver
@@ -27,9 +29,11 @@ root_option = click.option(
 
 
 def drivers_known() -> list[dict[str, Any]]:
-    """Every driver installed, as `--drivers --json` prints it; a broken one with its error."""
+    """Every driver that a device can have, as `--drivers --json` prints it; a broken one with its error."""
     found: list[dict[str, Any]] = []
     for name in registry.names():
+        if name in OWN_DRIVERS:
+            continue
         try:
             spec = registry.spec(name)
         except UnknownDriver as broken:
@@ -41,6 +45,7 @@ def drivers_known() -> list[dict[str, Any]]:
                 "categories": list(spec.categories),
                 "links": list(spec.links),
                 "profiles": list(spec.profiles),
+                "keys": sorted(spec.options),
             }
         )
     return found
@@ -110,14 +115,17 @@ def _name(usb: dict[str, Any]) -> str:
 def _holding(thing: dict[str, Any], *, all_seen: bool) -> str:
     if thing["held_by"]:
         return "open in " + ", ".join(f"{who['command']} (pid {who['pid']})" for who in thing["held_by"])
-    return "nobody has it open" if all_seen else "open in no process that you may look into (try with sudo)"
+    if all_seen:
+        return "nobody has it open"
+    return "open in no process that you may look into" + (" (try with sudo)" if os.geteuid() else "")
 
 
 def _show_driver(driver: dict[str, Any]) -> str:
     if "error" in driver:
-        return f"{driver['name']:<12} {driver['error']}"
-    parts = {name: ", ".join(driver[name]) or "-" for name in ("categories", "links", "profiles")}
-    return f"{driver['name']:<12} {parts['categories']}; links {parts['links']}; profiles {parts['profiles']}"
+        return f"{driver['name']:<14} {driver['error']}"
+    told = [", ".join(driver["categories"])]
+    told += [f"{name} {', '.join(driver[name])}" for name in ("links", "profiles", "keys") if driver[name]]
+    return f"{driver['name']:<14} {'; '.join(told)}"
 
 
 @click.command()

@@ -12,6 +12,7 @@ import click
 from agent.cli.exits import USAGE
 from agent.config import Config
 from agent.config.file import ConfigErrors, load
+from agent.config.notes import notes
 
 DEFAULT_CONFIG = Path("/etc/tillwatch/tillwatch.toml")
 
@@ -75,7 +76,12 @@ def config() -> None:
 @config.command()
 @click.argument("file", type=click.Path(path_type=Path, readable=False), default=DEFAULT_CONFIG)
 def check(file: Path) -> None:
-    """Report every error in FILE at once: file, key and reason. Exit 2 if there is any."""
+    """Report every error in FILE at once: file, key and reason. Exit 2 if there is any.
+
+    What is right and does nothing is noted.
+    """
     checked = load_or_exit(file)
+    for note in notes(checked):
+        click.echo(f"{file}: note: {note}")
     count = len(checked.devices)
     click.echo(f"{file}: fine: terminal {checked.terminal.id}, {count} device{'' if count == 1 else 's'}")

@@ -41,6 +41,8 @@ __all__ = ["ConfigError", "ConfigErrors", "load"]
 
 CONFIG_VERSION = 1
 RESERVED_IDS = ("host", "agent", "uplink", "network")
+OWN_DRIVERS = ("host", "network")
+"""Made by the daemon itself, for the terminal's machine and its way out."""
 MAX_BYTES = 1 << 20
 
 _LINE_IN_TOML = re.compile(r" \(at line (\d+), column \d+\)$")
@@ -262,13 +264,10 @@ def _devices(tables: object, problems: Problems) -> list[dict[str, Any]]:
 def _device(table: Mapping[str, Any], prefix: str, problems: Problems) -> dict[str, Any]:
     device = read_fields(table, prefix, _DEVICE, problems)
     spec = _spec(device.get("driver"), prefix, problems)
-    options = {
-        name: Field(values.one_of(*kind) if isinstance(kind, tuple) else values.of_type(kind))
-        for name, kind in (spec.options if spec else {}).items()
-    }
+    options = {name: Field(values.option(kind)) for name, kind in (spec.options if spec else {}).items()}
     if spec or "driver" not in device:
         # Which further keys there are, only the driver knows; an unknown driver is error enough.
-        refuse_unknown(table, prefix, (*_DEVICE, *options), problems)
+        refuse_unknown(table, prefix, (*_DEVICE, *options), problems, _whose)
     device["options"] = read_fields(table, prefix, options, problems)
     _check_link(device.get("link"), spec, device.get("access"), prefix, problems)
     _check_look(device, prefix, problems)
@@ -285,11 +284,27 @@ def _device(table: Mapping[str, Any], prefix: str, problems: Problems) -> dict[s
 def _spec(name: str | None, prefix: str, problems: Problems) -> DriverSpec | None:
     if name is None:
         return None
+    if name in OWN_DRIVERS:
+        problems.add(f"{prefix}driver", f"{name} is watched by itself; take this [[device]] out")
+        return None
     try:
         return registry.spec(name)
     except UnknownDriver as wrong:
         problems.add(f"{prefix}driver", str(wrong))
         return None
+
+
+def _whose(key: str) -> str:
+    """For a key of other drivers': theirs. Only a file that is wrong has them all loaded."""
+    owners = []
+    for name in registry.names():
+        try:
+            options = () if name in OWN_DRIVERS else registry.spec(name).options
+        except UnknownDriver:  # a broken package of somebody's
+            continue
+        if key in options:
+            owners.append(name)
+    return f"goes with driver {' or '.join(owners)} only" if owners else ""
 
 
 _ON_BUS = ("usb", "hid")

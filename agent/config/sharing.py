@@ -20,6 +20,7 @@ def check(device: Mapping[str, Any], spec: DriverSpec | None, prefix: str, probl
         return
     if spec and not spec.junction:
         problems.add(f"{prefix}access", f"driver {spec.name} has no way to share; use passive or exclusive")
+        return
     if till is None:
         problems.add(f"{prefix}till", "is missing: where does the till connect? tty:PATH or tcp:HOST:PORT")
         return

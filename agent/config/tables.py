@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -71,8 +71,14 @@ def read_fields(table: Mapping[str, Any], prefix: str, fields: Fields, problems:
     return read
 
 
-def refuse_unknown(table: Mapping[str, Any], prefix: str, known: Iterable[str], problems: Problems) -> None:
-    """A problem for each key that is not `known`, with the nearest one that is."""
+def refuse_unknown(
+    table: Mapping[str, Any],
+    prefix: str,
+    known: Iterable[str],
+    problems: Problems,
+    whose: Callable[[str], str] = lambda _key: "",
+) -> None:
+    """A problem for each key that is not `known`: `whose` it is, else the nearest one that is known."""
     known = list(known)
     for key in table:
         if key not in known:
@@ -80,4 +86,5 @@ def refuse_unknown(table: Mapping[str, Any], prefix: str, known: Iterable[str], 
 
             near = get_close_matches(key, known, n=1)
             name = key if key.isprintable() else repr(key)
-            problems.add(prefix + name, f"unknown key; did you mean {near[0]}?" if near else "unknown key")
+            guess = f"unknown key; did you mean {near[0]}?" if near else "unknown key"
+            problems.add(prefix + name, whose(key) or guess)

@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 from agent.diagnosis import hours
+from drivers.api import Option, Within
 
 Reader = Callable[[Any], Any]
 
@@ -55,8 +56,17 @@ def _expect(kind: type[T], value: object) -> T:
     raise ValueError(f"expected {dict(_TYPE_NAMES)[kind]}, not {form_of(value)}")
 
 
+def option(kind: Option) -> Reader:
+    """As a driver names one of its own keys."""
+    if isinstance(kind, tuple):
+        return one_of(*kind)
+    if isinstance(kind, Within):
+        return whole(int(kind.low), int(kind.high)) if kind.whole else number(kind.low, kind.high)
+    return of_type(kind)
+
+
 def of_type(kind: type) -> Reader:
-    """A plain value of that type, as a driver's option names it; one of a driver's own is made from a str."""
+    """A plain value of that type; one of a driver's own is made from a str."""
     if kind is float:
         return number(-_LARGEST, _LARGEST)
     if issubclass(kind, str) and kind is not str:

@@ -6,16 +6,15 @@ pattern in a self-test. The technician's answer puts an end to that, or a sale, 
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
-from drivers.api import Deadline, Json, Level, Link, Setup, Step
-from drivers.display.text import PATTERN, TWO_BY_TWENTY, ShownText, Size, fitted, showable
+from drivers.api import Deadline, Json, Level, Link, Option, Setup, Step
+from drivers.display.text import PATTERN, TWO_BY_TWENTY, ShownText, Size, fitted
 
 TEXT = "text"
-OPTIONS: dict[str, type | tuple[str, ...]] = {TEXT: ShownText}
+OPTIONS: dict[str, Option] = {TEXT: ShownText}
 """The config key that every display has: what it shows when no sale is in progress; lines split at `\\n`."""
 
 WRITE_S = 2.0  #: forty characters at 9600 baud take 50 ms
@@ -167,10 +166,4 @@ class Panel:
 
 def _configured(setup: Setup, size: Size) -> tuple[str, ...] | None:
     text: Json = setup.options.get(TEXT)
-    if not isinstance(text, str):
-        return None
-    if not showable(text):
-        logging.getLogger(f"tillwatch.device.{setup.device}").warning(
-            "text: a customer display has ASCII characters only; any other is shown as ?"
-        )
-    return fitted(text, size)
+    return fitted(text, size) if isinstance(text, str) else None

@@ -31,7 +31,7 @@ def fitted(text: str, size: Size) -> tuple[str, ...]:
 
 
 class ShownText(str):
-    """What a config key may say that is to be shown; raises ValueError where it is too long."""
+    """What a config key may say that is to be shown; raises ValueError where it cannot be shown as it is."""
 
     __slots__ = ()
 
@@ -43,12 +43,12 @@ class ShownText(str):
                 f"expected at most {size.rows} lines of {size.columns} characters, split by \\n, "
                 f"not {len(lines)} of up to {longest}"
             )
+        for character in text:
+            if character != "\n" and _plain(character) != character:
+                raise ValueError(
+                    f"expected printable ASCII characters, which every display has; {character!r} is none"
+                )
         return super().__new__(cls, text)
-
-
-def showable(text: str) -> bool:
-    """Whether each of its characters can be shown as it is."""
-    return all(_plain(line) == line for line in text.split("\n"))
 
 
 def _plain(line: str) -> str:

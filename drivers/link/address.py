@@ -122,7 +122,9 @@ def parse(text: str) -> Address:
     """Read one address; raises AddressError."""
     scheme, colon, rest = text.partition(":")
     if not colon:
-        raise AddressError(f"{text!r} has no scheme; write serial:PATH or tcp:HOST:PORT")
+        raise AddressError(
+            f"{text!r} has no scheme; write serial:PATH, tcp:HOST:PORT, usb:VID:PID, hid:VID:PID or pcsc:NAME"
+        )
     reader = _SCHEMES.get(scheme)
     if reader is None:
         raise AddressError(f"{scheme}: is no link scheme; use {', '.join(f'{name}:' for name in _SCHEMES)}")

@@ -8,14 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 
-from drivers.api import Deadline, Json, Setup, Step, Verdict
+from drivers.api import Deadline, Json, Option, Setup, Step, Verdict
 from drivers.way import Way
 
 AGREES, SEEN = "drawer", "drawer opened"
 """The names of the two steps."""
 OPENS_S = 1.0  #: a pulse is at most 0.5 s, and the drawer is out by then
 LOOK_S = 0.1
-OPTIONS: Mapping[str, type | tuple[str, ...]] = {
+OPTIONS: Mapping[str, Option] = {
     "drawer": ("none", "attached"),
     "drawer_open_level": ("high", "low"),
 }

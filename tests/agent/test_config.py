@@ -10,9 +10,10 @@ from hypothesis import strategies as st
 
 from agent.config import Agent, Config, Device, Host, Mqtt, Terminal
 from agent.config.file import load
+from agent.config.notes import notes
 from agent.config.tables import ConfigErrors
 from drivers import registry
-from drivers.api import Driver, DriverSpec, Setup
+from drivers.api import Driver, DriverSpec, Setup, Within
 from drivers.display.text import ShownText
 from drivers.errors import UnknownDriver
 from tests.agent.bad_configurations import BAD, LEAST, TOP
@@ -36,6 +37,8 @@ LAMP_SPEC = DriverSpec(
         "factor": float,
         "blinks": bool,
         "sign": ShownText,
+        "slots": Within(1, 8, whole=True),
+        "each_s": Within(60, 3600),
     },
     make=_make,
 )
@@ -54,6 +57,7 @@ def _one_driver(monkeypatch: pytest.MonkeyPatch) -> None:
         return LAMP_SPEC
 
     monkeypatch.setattr(registry, "spec", spec)
+    monkeypatch.setattr(registry, "names", lambda: ("broken", "host", "lamp", "ring"))
 
 
 def write(folder: Path, said: str | bytes) -> Path:
@@ -312,3 +316,25 @@ def test_anything_is_a_configuration_or_an_error_of_one_line_each(
         told = wrong
     if told is not None:
         assert len(str(told).splitlines()) == len(told.errors) > 0
+
+
+@pytest.mark.parametrize(
+    ("access", "link", "noted"),
+    [
+        ("exclusive", "tcp:h:1", []),
+        ("passive", "tcp:h:1", ['device[0].slots: does nothing while access is "passive"']),
+        ("exclusive", "pcsc:Reader", ["device[0].slots: does nothing over pcsc:"]),
+    ],
+)
+def test_a_key_that_does_nothing_is_noted(access: str, link: str, noted: list[str]) -> None:
+    device = Device(id="d", driver="lamp", link=link, access=access, options={"slots": 2})  # type: ignore[arg-type]
+    config = Config(
+        source=Path("c"),
+        terminal=Terminal(id="T"),
+        mqtt=Mqtt(host="b", port=1, tls=False),
+        agent=Agent(state_dir=Path("s"), runtime_dir=Path("r"), till_dir=Path("t")),
+        devices=(device,),
+    )
+    told = notes(config)
+    assert len(told) == len(noted)
+    assert all(line.startswith(begin) for line, begin in zip(told, noted, strict=True))

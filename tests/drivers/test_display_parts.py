@@ -17,7 +17,7 @@ from drivers.display.logic_controls import wire as logic_controls
 from drivers.display.ncr597x import wire as ncr
 from drivers.display.ncr597x.comparison import Comparison, difference
 from drivers.display.ncr597x.identity import identity
-from drivers.display.text import PATTERN, TWO_BY_TWENTY, ShownText, Size, fitted, showable
+from drivers.display.text import PATTERN, TWO_BY_TWENTY, ShownText, Size, fitted
 
 SHOW: dict[str, Callable[[tuple[str, ...]], bytes]] = {
     "aedex": aedex.show,
@@ -67,7 +67,7 @@ def test_no_text_makes_an_aedex_command(text: str) -> None:
 )
 def test_a_text_is_fitted(text: str, lines: tuple[str, str], whole: bool) -> None:
     assert fitted(text, Size(2, 20)) == tuple(line.ljust(20) for line in lines)
-    assert (takes(text) and showable(text)) is whole
+    assert takes(text) is whole
 
 
 def takes(text: str) -> bool:
@@ -80,6 +80,12 @@ def takes(text: str) -> bool:
 def test_a_text_that_is_too_long_is_refused_with_what_was_expected() -> None:
     with pytest.raises(ValueError, match=r"at most 2 lines of 20 characters.*, not 1 of up to 21"):
         ShownText("x" * 21)
+
+
+@pytest.mark.parametrize("text", ["Grüße", "a\tb", "a\r\nb", "\x1b@"])
+def test_a_text_that_no_display_has_is_refused_with_the_character(text: str) -> None:
+    with pytest.raises(ValueError, match=r"expected printable ASCII characters.*; '.+' is none"):
+        ShownText(text)
 
 
 def test_the_pattern_fills_both_lines() -> None:
@@ -121,6 +127,12 @@ def test_a_block_is_at_most_eighty_printable_bytes(data: bytes) -> None:
     for block in dmd.Parser().feed(b"\x57\x20\x30\x1f" + data):
         assert len(block) <= 80
         assert not controls(block)
+
+
+def test_a_block_without_information_is_noise() -> None:
+    parser = dmd.Parser()
+    assert parser.feed(b"\x57\x20\x30\x1f\0") == []
+    assert parser.noise
 
 
 def test_padding_between_blocks_is_no_noise() -> None:

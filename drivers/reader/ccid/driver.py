@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from drivers.api import Driver, DriverSpec, Setup
+from drivers.api import Driver, DriverSpec, Setup, Within
 from drivers.asked import AskedDriver, Dialogue
-from drivers.reader.ccid.dialogue import CcidDialogue
+from drivers.reader.ccid.dialogue import SLOTS_MOST, CcidDialogue
 from drivers.reader.ccid.pcsc import PcscDialogue
 
 
@@ -20,6 +20,6 @@ SPEC = DriverSpec(
     categories=("SmartCardRW",),
     links=("usb", "pcsc"),
     usb_class=0x0B,
-    options={"slots": int},
+    options={"slots": Within(1, SLOTS_MOST, whole=True)},
     make=make,
 )

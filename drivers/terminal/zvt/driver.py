@@ -11,7 +11,18 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import ClassVar
 
-from drivers.api import Deadline, DriverSpec, Json, Level, Observation, Occasion, Setup, Step, VerifiedBy
+from drivers.api import (
+    Deadline,
+    DriverSpec,
+    Json,
+    Level,
+    Observation,
+    Occasion,
+    Setup,
+    Step,
+    VerifiedBy,
+    Within,
+)
 from drivers.asked import AskedDriver, Reading
 from drivers.belief import NEEDED
 from drivers.errors import ProtocolError
@@ -23,6 +34,7 @@ from drivers.terminal.zvt.line import GivenUp, Line
 from drivers.terminal.zvt.meaning import KINDS, Answer
 
 LEAST_S = 60.0  #: between two enquiries, whatever is configured
+DAY_S = 86_400.0
 AGAIN_S = 10.0  #: after one that brought nothing, till it is judged
 PROGRESS_MOST = 20
 
@@ -200,7 +212,7 @@ SPEC = DriverSpec(
     selftest_s=2 * COMMAND_S + 30.0,  # a diagnosis and a self-test, each till it is completed
     categories=("CAT", "PINPad"),
     links=("tcp", "serial"),
-    options={"status_enquiry_s": float},
+    options={"status_enquiry_s": Within(LEAST_S, DAY_S)},
     look={"tcp": ("tcp-socket", "ping")},
     make=make,
 )
