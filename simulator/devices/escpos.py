@@ -12,23 +12,17 @@ another `serial=` is another printer in its place, with counters of its own.
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Mapping
 
-from simulator.devices.device import Knob, Knobs, PrintSink
+from simulator.devices.device import Knob
 from simulator.devices.escpos_commands import Role
 from simulator.devices.escpos_queries import CUTS, HEATED, IDENTITY, IDENTITY_KNOBS, LINES, SECONDS, Counters
 from simulator.devices.escpos_status import Standing
 from simulator.devices.escpos_stream import CommandStream, RealTimeScanner, Token
 from simulator.devices.escpos_text import Rendering
-from simulator.devices.paper import Paper
+from simulator.devices.printing import Printing
 from simulator.devices.usb import CONFIGURED, SUPPLY, Control, Shape
 from simulator.devices.usb_printer import printer_control, printer_interface
-
-BUFFER_BYTES = 4096
-ROOM_BYTES = 1 << 16
-"""What it takes at a time while it can print: more than any door hands over."""
-ANSWERS_KEPT = 1024
 
 KNOBS = (
     Knob("paper", ("ok", "near_end", "end")),
@@ -69,55 +63,25 @@ SHAPE = Shape(
 )
 
 
-class EscposPrinter:
-    """`simulator.devices.device.Device` for model `escpos`."""
+class EscposPrinter(Printing[Token]):
+    """`simulator.devices.usb.UsbDevice` for model `escpos`."""
 
     model = "escpos"
     shape = SHAPE
 
     def __init__(self) -> None:
-        self.knobs = Knobs(*KNOBS)
-        self.paper = Paper()
         self._scanner = RealTimeScanner()
         self._stream = CommandStream()
+        super().__init__(KNOBS, self._stream)
         self._rendering = Rendering()
-        self._queue: deque[Token] = deque()
-        self._queued_bytes = 0
-        self._answers: deque[bytes] = deque(maxlen=ANSWERS_KEPT)
         self._standing = Standing.of(self.knobs)
         self._printers: dict[str, Counters] = {}
         self._counters = self._own_counters()
         self._mask = 0  #: GS a: which items automatic status watches
-        self._stalled = False
-        self._plugged = True
-        self._pulses = 0
         self._counted_to_s: float | None = None
 
-    # Turned from outside
-
-    def turn(self, knob: str, value: str, now_s: float) -> None:
-        was_powered = self.powered()
-        self.knobs.turn(knob, value)
-        self._follow(was_powered, now_s)
-
-    def plug(self, plugged: bool, now_s: float) -> None:
-        was_powered = self.powered()
-        self._plugged = plugged
-        self._follow(was_powered, now_s)
-
-    def stall(self, stalled: bool, now_s: float) -> None:  # noqa: ARG002 - the contract tells every model
-        self._stalled = stalled
-        self._work()
-
-    def powered(self) -> bool:
-        return self.knobs["power"] == "on" and (self._plugged or self.knobs["supply"] == "mains")
-
-    def power_line(self) -> bool | None:
-        return self.powered() if self.knobs["dsr"] == "wired" else None
-
-    def intake_bytes_s(self) -> float | None:
-        rate = self.knobs["rate"]
-        return None if rate == "unlimited" else float(rate)
+    def _offline(self) -> bool:
+        return self._standing.offline
 
     def _follow(self, was_powered: bool, now_s: float) -> None:
         """What a turned knob changes in the printer itself."""
@@ -150,16 +114,8 @@ class EscposPrinter:
         self._rendering.reset()
 
     def _clear_buffers(self) -> None:
-        self._queue.clear()
-        self._queued_bytes = 0
+        self._clear_queue()
         self._stream.clear()
-
-    def _recover(self) -> None:
-        """Errors whose cause is gone are forgotten."""
-        if self.knobs["cutter"] == "freed":
-            self.knobs.turn("cutter", "ok")
-        if self.knobs["error"] == "recoverable":
-            self.knobs.turn("error", "none")
 
     def _notice(self) -> None:
         """After anything may have changed: tell those who asked to be told."""
@@ -185,32 +141,19 @@ class EscposPrinter:
                 self._act_at_once(real_time)
                 self._work()
 
-    def room(self) -> int:
-        if self._moving() or not self.powered():
-            return ROOM_BYTES
-        return max(0, BUFFER_BYTES - self._queued_bytes - self._stream.held())
-
     def due(self, now_s: float) -> list[bytes]:
         self._count_hours(now_s, self.powered())
-        frames = list(self._answers)
-        self._answers.clear()
-        return frames
-
-    def next_s(self, now_s: float) -> float | None:
-        return now_s if self._answers else None
+        return self._said()
 
     def facts(self) -> Mapping[str, object]:
         return {
             "printed_bytes": self.paper.count,
             "printed_text": self.paper.text()[-4096:],
-            "waiting_bytes": self._queued_bytes + self._stream.held(),
+            "waiting_bytes": self._waiting_bytes(),
             "automatic_status": self._mask,
             "drawer_pulses": self._pulses,
             "counters": self._counters.standing(),
         }
-
-    def print_to(self, sink: PrintSink) -> None:
-        self.paper.to(sink)
 
     # USB: the printer class
 
@@ -225,9 +168,6 @@ class EscposPrinter:
             error=self._standing.error,
             soft_reset=self._soft_reset,
         )
-
-    def notices(self, now_s: float) -> list[bytes]:  # noqa: ARG002 - it has no interrupt pipe
-        return []
 
     def _soft_reset(self) -> None:
         """What waits to be printed or read is gone; settings stay."""
@@ -260,31 +200,14 @@ class EscposPrinter:
         if self.knobs["answers"] == "all":
             self._answers.append(answer)
 
-    def _pulse(self) -> None:
-        """The kick-out solenoid: the drawer stands open until somebody shuts it."""
-        self._pulses += 1
-        self.knobs.turn("drawer", "open")
-        self._notice()
-
     # The queue
-
-    def _moving(self) -> bool:
-        return self.powered() and not self._stalled and not self._standing.offline
 
     def _receive(self, token: Token) -> None:
         at_once = token.command is not None and token.command.role is Role.AUTO_STATUS
         if at_once and not self._queue and not self._stalled:
             self._automatic_status(token.parameters[0])
             return
-        self._queue.append(token)
-        self._queued_bytes += len(token.data)
-
-    def _work(self) -> None:
-        """Do what waits, for as long as nothing holds it up."""
-        while self._queue and self._moving():
-            token = self._queue.popleft()
-            self._queued_bytes -= len(token.data)
-            self._execute(token)
+        self._wait(token)
 
     def _execute(self, token: Token) -> None:
         command, given = token.command, token.parameters

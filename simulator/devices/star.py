@@ -13,11 +13,10 @@ with a power cycle. `paper=end` lies beyond the near-end sensor, which then read
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Mapping
 
-from simulator.devices.device import Knob, Knobs, PrintSink
-from simulator.devices.paper import Paper
+from simulator.devices.device import Knob
+from simulator.devices.printing import Printing
 from simulator.devices.star_commands import Role
 from simulator.devices.star_status import COUNTS, Standing
 from simulator.devices.star_stream import CommandStream, RequestScanner, Token, is_real_time
@@ -25,10 +24,6 @@ from simulator.devices.star_text import SELF_PRINT, on_paper
 from simulator.devices.usb import CONFIGURED, SUPPLY, Control, Shape
 from simulator.devices.usb_printer import printer_control, printer_interface
 
-BUFFER_BYTES = 4096
-ROOM_BYTES = 1 << 16
-"""What it takes at a time while it can print: more than any door hands over."""
-ANSWERS_KEPT = 1024
 VERSION = "Ver1.0"
 
 KNOBS = (
@@ -68,57 +63,32 @@ SHAPE = Shape(
 )
 
 
-class StarPrinter:
+class StarPrinter(Printing[Token]):
     """`simulator.devices.usb.UsbDevice` for model `star`."""
 
     model = "star"
     shape = SHAPE
 
     def __init__(self) -> None:
-        self.knobs = Knobs(*KNOBS)
-        self.paper = Paper()
         self._scanner = RequestScanner()
         self._stream = CommandStream()
-        self._queue: deque[Token] = deque()
-        self._queued_bytes = 0
-        self._answers: deque[bytes] = deque(maxlen=ANSWERS_KEPT)
+        super().__init__(KNOBS, self._stream)
         self._standing = Standing.of(self.knobs)
         self._automatic = False  #: ESC RS a
         self._etb_counter = 0
         self._etb_executed = False
-        self._stalled = False
-        self._plugged = True
-        self._pulses = 0
 
     # Turned from outside
 
-    def turn(self, knob: str, value: str, now_s: float) -> None:  # noqa: ARG002 - nothing here takes time
-        was_powered, was_open = self.powered(), self.knobs["cover"] == "open"
-        self.knobs.turn(knob, value)
-        if was_open and self.knobs["cover"] == "closed":
+    def turn(self, knob: str, value: str, now_s: float) -> None:
+        if knob == "cover" and value == "closed" and self.knobs["cover"] == "open":
             self._recover()
-        self._follow(was_powered=was_powered)
+        super().turn(knob, value, now_s)
 
-    def plug(self, plugged: bool, now_s: float) -> None:  # noqa: ARG002 - as above
-        was_powered = self.powered()
-        self._plugged = plugged
-        self._follow(was_powered=was_powered)
+    def _offline(self) -> bool:
+        return self._standing.offline
 
-    def stall(self, stalled: bool, now_s: float) -> None:  # noqa: ARG002 - the contract tells every model
-        self._stalled = stalled
-        self._work()
-
-    def powered(self) -> bool:
-        return self.knobs["power"] == "on" and (self._plugged or self.knobs["supply"] == "mains")
-
-    def power_line(self) -> bool | None:
-        return self.powered() if self.knobs["dsr"] == "wired" else None
-
-    def intake_bytes_s(self) -> float | None:
-        rate = self.knobs["rate"]
-        return None if rate == "unlimited" else float(rate)
-
-    def _follow(self, *, was_powered: bool) -> None:
+    def _follow(self, was_powered: bool, now_s: float) -> None:  # noqa: ARG002 - it keeps no hours
         """What a turned knob changes in the printer itself."""
         if self.powered() != was_powered:
             self._restart()
@@ -138,20 +108,12 @@ class StarPrinter:
             self._recover()
 
     def _clear_buffers(self) -> None:
-        self._queue.clear()
-        self._queued_bytes = 0
+        self._clear_queue()
         self._stream.clear()
         self._scanner.clear()
 
     def _clear_counter(self) -> None:
         self._etb_counter, self._etb_executed = 0, False
-
-    def _recover(self) -> None:
-        """Errors whose cause is gone are forgotten."""
-        if self.knobs["cutter"] == "freed":
-            self.knobs.turn("cutter", "ok")
-        if self.knobs["error"] == "recoverable":
-            self.knobs.turn("error", "none")
 
     def _notice(self) -> None:
         """After anything may have changed: tell it, if that is asked for."""
@@ -178,31 +140,18 @@ class StarPrinter:
             if requested and "ESC ACK SOH" not in self._stream.unknown:
                 self._tell()
 
-    def room(self) -> int:
-        if self._moving() or not self.powered():
-            return ROOM_BYTES
-        return max(0, BUFFER_BYTES - self._queued_bytes - self._stream.held())
-
     def due(self, now_s: float) -> list[bytes]:  # noqa: ARG002 - all is said at once
-        frames = list(self._answers)
-        self._answers.clear()
-        return frames
-
-    def next_s(self, now_s: float) -> float | None:
-        return now_s if self._answers else None
+        return self._said()
 
     def facts(self) -> Mapping[str, object]:
         return {
             "printed_bytes": self.paper.count,
             "printed_text": self.paper.text()[-4096:],
-            "waiting_bytes": self._queued_bytes + self._stream.held(),
+            "waiting_bytes": self._waiting_bytes(),
             "automatic_status": self._automatic,
             "etb_counter": self._etb_counter,
             "drawer_pulses": self._pulses,
         }
-
-    def print_to(self, sink: PrintSink) -> None:
-        self.paper.to(sink)
 
     # USB: the printer class
 
@@ -218,9 +167,6 @@ class StarPrinter:
             soft_reset=self._soft_reset,
         )
 
-    def notices(self, now_s: float) -> list[bytes]:  # noqa: ARG002 - it has no interrupt pipe
-        return []
-
     def _soft_reset(self) -> None:
         """What waits to be printed or read is gone; settings stay."""
         self._clear_buffers()
@@ -228,17 +174,13 @@ class StarPrinter:
 
     # Commands
 
-    def _moving(self) -> bool:
-        return self.powered() and not self._stalled and not self._standing.offline
-
     def _receive(self, token: Token) -> None:
         if is_real_time(token):
             self._act_at_once(token.name)
         elif token.name == "ESC RS a" and not self._queue and not self._stalled:
             self._set_automatic(token.parameters[0])
         else:
-            self._queue.append(token)
-            self._queued_bytes += len(token.data)
+            self._wait(token)
 
     def _act_at_once(self, name: str) -> None:
         """ESC ACK SOH is not here: it is seen inside other commands too."""
@@ -256,19 +198,6 @@ class StarPrinter:
         if self._automatic:
             self._tell()
 
-    def _pulse(self) -> None:
-        """External device 1, the drawer: it stands open until somebody shuts it."""
-        self._pulses += 1
-        self.knobs.turn("drawer", "open")
-        self._notice()
-
-    def _work(self) -> None:
-        """Do what waits, for as long as nothing holds it up."""
-        while self._queue and self._moving():
-            token = self._queue.popleft()
-            self._queued_bytes -= len(token.data)
-            self._execute(token)
-
     def _execute(self, token: Token) -> None:
         match token.name:
             case "ESC RS a":
@@ -281,8 +210,7 @@ class StarPrinter:
                 if self._automatic:
                     self._tell()
             case "CAN":
-                self._queue.clear()
-                self._queued_bytes = 0
+                self._clear_queue()
                 self._clear_counter()
             case "BEL":
                 self._pulse()

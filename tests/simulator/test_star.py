@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from simulator.devices.star import BUFFER_BYTES, ROOM_BYTES, StarPrinter
+from simulator.devices.printing import BUFFER_BYTES, ROOM_BYTES
+from simulator.devices.star import StarPrinter
 from simulator.devices.star_commands import COMMANDS
 from simulator.devices.star_stream import HELD_BYTES, CommandStream, RequestScanner
 from simulator.devices.usb import Control, has_usb
