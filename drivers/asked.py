@@ -23,6 +23,8 @@ from drivers.way import Way
 IDENTITY_CHANGED = "identity_changed"
 ASKS_MOST = 2 * NEEDED
 """At one poll, of a device that says something else each time."""
+HARMLESS = ("paper_near_end",)
+"""Conditions that a self-test tells, and that are no failure."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -240,12 +242,16 @@ class AskedDriver:
         reading = self._belief.reading
         if reading is None:
             return Step("status", "untested", "the device answers, and its answers do not agree")
-        wrong = [kind for kind, value in reading.conditions.items() if value]
-        if wrong:
-            return Step("status", "failed", ", ".join(wrong).replace("_", " "))
+        said = [kind for kind, value in reading.conditions.items() if value]
+        failed = not all(kind in HARMLESS for kind in said)
+        if not failed and reading.facts.get("offline"):
+            failed, said = True, [*said, "offline without a reason"]
+        detail = ", ".join(said).replace("_", " ")
+        if failed:
+            return Step("status", "failed", detail)
         if not any(value is False for value in reading.conditions.values()):
             return Step("status", "untested", "the device tells nothing of its state")
-        return Step("status", "passed", "nothing wrong")
+        return Step("status", "passed", detail or "nothing wrong")
 
     def _identity(self) -> Step:
         reading = self._belief.reading

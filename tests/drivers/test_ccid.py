@@ -316,6 +316,17 @@ def test_noise_on_the_interrupt_pipe_is_passed_over() -> None:
     assert driver.listen(Deadline.after(clock, 2)) is None
 
 
+@pytest.mark.parametrize("length", [1, 5, 8, 9])
+def test_a_broken_answer_is_not_made_whole_by_the_next(length: int) -> None:
+    clock = TurnedClock()
+    link = ScriptedLink(clock, scheme="usb", proves_power=True)
+    link.answer = lambda asked: (b"\x81\0\0\0\0" + asked[5:7] + bytes.fromhex("42 FB 00"))[:length]
+    driver = SPEC.make(Setup(device="reader", link=link, clock=clock, memory={}))
+    for _ in range(6):
+        seen = driver.poll(Deadline.after(clock, 2.5))
+    assert (own(seen), seen.power) == (dict.fromkeys(OWN), Power.UNKNOWN)
+
+
 def test_a_stale_answer_is_passed_over_and_the_right_one_waited_for() -> None:
     clock = TurnedClock()
     link = ScriptedLink(clock, scheme="usb", proves_power=True)

@@ -209,6 +209,22 @@ def steps(printer: Bench, level: Level) -> list[Step]:
     return list(printer.driver.selftest(level, OCCASION, Deadline.after(printer.clock, 30)))
 
 
+@pytest.mark.parametrize(
+    ("knob", "verdict", "detail"),
+    [
+        ("paper=ok", "passed", "nothing wrong"),
+        ("paper=near_end", "passed", "paper near end"),
+        ("cover=open", "failed", "cover open"),
+        ("switch=offline", "failed", "offline without a reason"),
+    ],
+)
+def test_what_the_internal_selftest_says_of_the_status(knob: str, verdict: str, detail: str) -> None:
+    printer = bench(knob)
+    printer.run(4)
+    said = {step.name: step for step in steps(printer, "internal")}
+    assert (said["status"].verdict, said["status"].detail) == (verdict, detail)
+
+
 @pytest.mark.parametrize("profile", ["plain", "star-line"])
 @pytest.mark.parametrize("flavour", FLAVOURS)
 def test_selftest_prints_a_slip_and_proves_it(profile: str, flavour: Flavour) -> None:

@@ -55,7 +55,7 @@ class Parser:
         if at < len(BLOCK_START):
             return byte == BLOCK_START[at]
         if byte == NUL:
-            return True
+            return at > len(BLOCK_START)
         return 0x20 <= byte <= 0x7E and at < len(BLOCK_START) + BLOCK_MOST
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from drivers.api import Deadline, Level, Occasion, Setup, Step
+from drivers.asked import HARMLESS
 from drivers.printer.drawer import Drawer
 from drivers.printer.slip import QUESTION, text
 from drivers.printer.star import status
@@ -13,8 +14,6 @@ from drivers.printer.star.wire import Asb, count, feed_and_cut, initialise
 
 PRINT_S = 8.0  #: a slip is printed and cut in less
 AGAIN_S = 0.5
-HARMLESS = ("paper_near_end",)
-"""Worth saying, and no failure."""
 
 
 class Selftest:

@@ -98,6 +98,7 @@ class Talk:
                 if isinstance(event, Noise) or event.seq in asked or event.seq not in self._asked:
                     until = until.within(spoiled_s)
             if until.expired():
+                self._answers.reset()  # the rest of a broken answer does not come: the next one is none of it
                 return None
 
     def _more_time(self, said: Said, deadline: Deadline) -> Said | None:
