@@ -293,6 +293,7 @@ def test_stalled_is_seen_and_cleared() -> None:
     bench.tell("fault=stall")
     seen = bench.run(120)
     assert raised(seen[-1]) == {"stalled"}
+    assert seen[-1].conditions["stalled"].verified_by == "readback", "as a Star printer's"
     assert seen[-1].power is Power.ONLINE
     bench.tell("fault=none")
     assert raised(bench.run(5)[-1]) == set()

@@ -76,7 +76,7 @@ class EscposDriver:
         )
         self._missed_answers = self._garbled_answers = self._losses = 0
         self._lost_s = -math.inf
-        self._picture = Picture(self._kinds, status.CONDITIONS, setup.clock)
+        self._picture = Picture(self._kinds, (*status.CONDITIONS, "stalled"), setup.clock)
 
     # -- the contract ------------------------------------------------------------------------------
 
