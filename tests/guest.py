@@ -30,6 +30,7 @@ _INIT = """\
 #!/bin/busybox sh
 b=/bin/busybox
 $b mount -t proc proc /proc; $b mount -t sysfs sys /sys; $b mount -t devtmpfs dev /dev
+$b mkdir /dev/pts; $b mount -t devpts pts /dev/pts
 for m in $($b cat /m/order); do $b insmod /m/$m; done
 $b mount -t 9p -o trans=virtio,version=9p2000.L,ro,cache=loose,msize=262144 host /newroot
 for f in dev sys proc; do $b mount --move /$f /newroot/$f; done

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from drivers import registry
-from drivers.api import Driver, Memory, Observation, Setup
+from drivers.api import Driver, Observation, Setup
 from drivers.errors import LinkError
 from drivers.link import make
 from tests.inside.bench import CLOCK, after, until
@@ -14,11 +14,11 @@ from tests.inside.bench import CLOCK, after, until
 POLL_S = 5.0
 
 
-def driver_for(name: str, address: str, memory: Memory | None = None) -> Driver:
+def driver_for(name: str, address: str, reply_s: float = 0.5) -> Driver:
     """Of the device at that link, which is nobody else's."""
     spec = registry.spec(name)
     link = make(address, spec.usb_class)
-    return spec.make(Setup(device=name, link=link, clock=CLOCK, memory=memory or {}, poll_s=0.2))
+    return spec.make(Setup(device=name, link=link, clock=CLOCK, memory={}, poll_s=0.2, reply_s=reply_s))
 
 
 def polled(driver: Driver, enough: Callable[[Observation], bool]) -> Observation:

@@ -10,7 +10,6 @@ import io
 import json
 import re
 import sys
-from pathlib import Path
 from typing import Any
 
 from agent.cli.main import main as command_line
@@ -24,6 +23,7 @@ from tests.inside.bench import (
     CLOCK,
     DEVICES,
     HANGS_S,
+    LP,
     OnBus,
     after,
     another,
@@ -36,8 +36,8 @@ from tests.inside.bench import (
     until,
 )
 from tests.inside.polling import driver_for, error_of, polled, shown, values
+from tests.inside.shared import with_the_till
 
-LP = Path("/dev/usb/lp0")
 AT = "usb:04b8:0202:SIM0000001"
 HOME = "1-1"
 PRINTER = 0x07
@@ -51,6 +51,7 @@ def main(cycles: int) -> None:
         for scenario in (recognised, taken, watched, held, looked_at_only):
             told(scenario, printer)
         told(unplugged, printer, cycles, within_s=HANGS_S + 2 * cycles)
+        told(with_the_till, printer, AT)
         told(hangs, printer)
 
 

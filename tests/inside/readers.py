@@ -18,6 +18,7 @@ from tests.inside.polling import driver_for, error_of, polled, shown, values
 HOME = "1-1"
 MAGTEK, VIVOTECH, CCID = "hid:0801:0002", "hid:0acd:4450", "usb:04e6:5116:SIM0000002"
 CCID_CLASS = 0x0B
+TRACED_REPLY_S = 4.0
 PCSCD = "/usr/sbin/pcscd"
 RUN, NO_READERS = Path("/run/pcscd"), Path("/run/no-readers")
 
@@ -60,7 +61,7 @@ def swiped(reader: OnBus) -> dict[str, Any]:
 
 def never_read(reader: OnBus) -> dict[str, Any]:
     """A card is drawn before each poll: each descriptor is closed again, and none is ever read."""
-    driver = driver_for("magtek", MAGTEK)
+    driver = driver_for("magtek", MAGTEK, reply_s=TRACED_REPLY_S)
     try:
         with traced("open,openat,close,read,ioctl") as calls:
             for _ in range(3):
