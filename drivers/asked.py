@@ -126,9 +126,11 @@ class AskedDriver:
         try:
             outcome = self._way.attempt(deadline, self._round)
             step = self._answer(outcome)
-            yield step
+            if outcome is not Outcome.OPEN or level != "interactive":  # there a technician's eye answers
+                yield step
             if step.verdict == "passed":
-                yield self._status()
+                if self._dialogue.kinds and self._dialogue.verified_by != "operator":
+                    yield self._status()
                 if self._dialogue.identifies:
                     yield self._identity()
             if step.verdict != "failed" and self._setup.link.is_open():

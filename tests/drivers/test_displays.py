@@ -377,6 +377,7 @@ def test_internal_changes_nothing(name: str) -> None:
 def test_internal_says_what_to_ask_for(name: str) -> None:
     on = bench(name)
     assert "--level interactive" in selftest(on, "internal")["show"].detail
+    assert "answer" not in selftest(on, "interactive"), "a technician's eye stands for it"
 
 
 @pytest.mark.parametrize("text", [TEXT, None], ids=["text", "none"])
