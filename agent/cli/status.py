@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 import time
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NoReturn
@@ -15,7 +16,8 @@ from agent.cli.exits import FINE, FOUND
 from agent.cli.local import NoDaemon, Refused, lines_from_daemon
 from agent.cli.service import config_option, load_or_exit
 from agent.config import Config
-from agent.diagnosis.catalogue import CATALOGUE
+from agent.diagnosis.catalogue import ADVICE, CATALOGUE, Kind, with_own
+from drivers import registry
 
 WATCH_S = 1.0
 COLOURS = {"ok": "green", "soon": "yellow", "now": "red", "unknown": "bright_black"}
@@ -31,15 +33,16 @@ def status(config_path: Path, *, as_json: bool, watch: bool) -> None:
     if watch:
         _watch(config, as_json=as_json)
     view = _ask(config)
-    click.echo(_shown(view, as_json=as_json))
+    click.echo(_shown(view, _kinds(config), as_json=as_json))
     sys.exit(FOUND if (view["health"] or {}).get("faults") else FINE)
 
 
 def _watch(config: Config, *, as_json: bool) -> NoReturn:
     """A daemon that is not there may be starting anew."""
+    kinds = _kinds(config)
     while True:
         try:
-            shown, seen = _shown(_ask(config), as_json=as_json), True
+            shown, seen = _shown(_ask(config), kinds, as_json=as_json), True
         except Refused as absent:
             shown, seen = absent.message, False
         if not as_json:
@@ -57,11 +60,11 @@ def _ask(config: Config) -> dict[str, Any]:
     return view
 
 
-def _shown(view: dict[str, Any], *, as_json: bool) -> str:
-    return json.dumps(view, ensure_ascii=False) if as_json else text(view)
+def _shown(view: dict[str, Any], kinds: Mapping[str, Kind], *, as_json: bool) -> str:
+    return json.dumps(view, ensure_ascii=False) if as_json else text(view, kinds)
 
 
-def text(view: dict[str, Any]) -> str:
+def text(view: dict[str, Any], kinds: Mapping[str, Kind] = CATALOGUE) -> str:
     """The view for a person: a line for the terminal and its shop, the broker, each device, each fault."""
     health = view["health"] or {"level": "unknown", "devices": {}, "faults": []}
     uplink = view["uplink"] or {"detail": "not connected yet"}
@@ -71,13 +74,14 @@ def text(view: dict[str, Any]) -> str:
         f"  uplink   {uplink['detail']}",
         f"  outbox   {outbox['waiting']} waiting, last number {outbox['last_seq']}",
     ]
+    width = max([12, *map(len, view["devices"])])
     for device, seen in view["devices"].items():
         level = health["devices"].get(device, "unknown")
-        lines.append(f"  {device:<12} {_level(level)}  {_device(seen)}")
+        lines.append(f"  {device:<{width}} {_level(level)}  {_device(seen)}")
     lines += [
         click.style("  fault    ", fg="red")
         + f"{fault['fault']} ({fault['severity']}) since {_since(fault['raised_at'])}"
-        + _meaning(fault["kind"])
+        + _explained(kinds.get(fault["kind"]))
         for fault in health["faults"]
     ]
     return "\n".join(lines)
@@ -90,10 +94,15 @@ def _shop(view: dict[str, Any]) -> str:
     return f"{hours}sale {view['sale']['state']}{f' ({said})' if said else ''}"
 
 
-def _meaning(kind: str) -> str:
-    """In plain words; a daemon of another version may know other kinds."""
-    known = CATALOGUE.get(kind)
-    return f"\n           {known.meaning}" if known else ""
+def _explained(kind: Kind | None) -> str:
+    """In plain words, and what to do; a daemon of another version may know other kinds."""
+    return f"\n           {kind.meaning}\n           do: {ADVICE[kind.advice].en}" if kind else ""
+
+
+def _kinds(config: Config) -> Mapping[str, Kind]:
+    """The catalogue's, and those that drivers of other packages bring."""
+    drivers = {device.driver for device in config.devices}
+    return with_own(own for driver in drivers for own in registry.spec(driver).faults)
 
 
 def _since(at: str) -> str:

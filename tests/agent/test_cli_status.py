@@ -13,6 +13,8 @@ from click.testing import CliRunner
 from agent.cli import status
 from agent.cli.exits import REFUSED
 from agent.cli.local import NoDaemon, Refused
+from agent.diagnosis.catalogue import with_own
+from drivers.api import OwnFault
 
 CONFIG = """config_version = 1
 [terminal]
@@ -59,10 +61,30 @@ def test_a_fault_is_told_in_plain_words() -> None:
         for kind in kinds
     ]
     shown = click.unstyle(status.text(VIEW | {"health": {"level": "now", "devices": {}, "faults": faults}}))
-    first, meaning, other = shown.splitlines()[-3:]
+    first, meaning, advice, other = shown.splitlines()[-4:]
     assert first.startswith("  fault    receipt/paper_end (major) since ")
     assert meaning.strip() == "the printer has no paper"
+    assert advice.strip() == "do: Put in a new roll of paper and close the cover."
     assert "of_another_version" in other
+
+
+def test_a_fault_of_another_packages_driver_is_told_too() -> None:
+    own = OwnFault(kind="over_capacity", severity="minor", advice="call_support", meaning="too much is on it")
+    fault = {
+        "fault": "scale/over_capacity",
+        "kind": "over_capacity",
+        "severity": "minor",
+        "raised_at": "2026-01-01T10:20:30.000Z",
+    }
+    view = VIEW | {"health": {"level": "soon", "devices": {}, "faults": [fault]}}
+    *_, meaning, advice = click.unstyle(status.text(view, with_own([own]))).splitlines()
+    assert (meaning.strip(), advice.strip()) == ("too much is on it", "do: Please call support.")
+
+
+def test_levels_stand_below_each_other() -> None:
+    devices = dict.fromkeys(("host", "display-logic-controls"))
+    host, display = click.unstyle(status.text(VIEW | {"devices": devices})).splitlines()[-2:]
+    assert host.index("unknown") == display.index("unknown") == 25
 
 
 class Looked(Exception):
