@@ -21,7 +21,7 @@ from drivers.errors import Absent, HeldByOther, LinkError, LinkLost, LinkUnusabl
 from drivers.link.address import HidAddress
 from drivers.link.hid_report import Feature, Reports, parse
 from drivers.link.passive import ROOT
-from drivers.link.usb_bus import folder_of, young
+from drivers.link.usb_bus import Place, young
 from drivers.link.usb_held import Who
 
 GIVE_UP_S = 10.0  #: twice what the kernel allows itself
@@ -78,6 +78,7 @@ class HidNode:
         self._root = root
         self._ioctl = ioctl
         self._who = Who(root)
+        self._place = Place(at, root)
         self._use: _Use | None = None
         self._left: tuple[_Call, float] | None = None  # a call that was left at its deadline, and since when
 
@@ -184,7 +185,7 @@ class HidNode:
             return False
 
     def _no_node(self, deadline: Deadline) -> LinkError:
-        home = folder_of(self._at, self._root)
+        home = self._place.folder()
         if home is None:
             return Absent(f"{self._at}: not plugged in")
         taken = [entry for entry in _entries(home) if _driver(entry) == "usbfs"]

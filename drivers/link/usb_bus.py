@@ -6,6 +6,7 @@ not there can be looked for three times a second.
 
 from __future__ import annotations
 
+import os
 import time
 from array import array
 from dataclasses import dataclass
@@ -19,6 +20,7 @@ from drivers.link.address import UsbAddress
 from drivers.link.passive import ROOT
 from drivers.link.usb_backend import TROUBLE, Backend
 
+DEVICES = "sys/bus/usb/devices"
 RESCAN_S = 1.0
 YOUNG_S = 2.0
 _STRING_MS = 300
@@ -55,9 +57,12 @@ class KernelsBus:
     def __init__(self, root: Path = ROOT) -> None:
         self._root = root
         self._rescan_s = 0.0
+        self._place: Place | None = None
 
     def find(self, at: UsbAddress, deadline: Deadline) -> Found:
-        home = folder_of(at, self._root)
+        if self._place is None or self._place.at != at:
+            self._place = Place(at, self._root)
+        home = self._place.folder()
         if home is None:
             raise Absent(f"{at}: not plugged in")
         try:
@@ -120,10 +125,33 @@ def bus_of(at: UsbAddress) -> Bus:
 def folder_of(at: UsbAddress, root: Path = ROOT) -> Path | None:
     """The folder in sysfs of the device that is meant; None: it is not plugged in."""
     try:
-        entries = sorted((root / "sys/bus/usb/devices").iterdir())
+        entries = sorted((root / DEVICES).iterdir())
     except OSError:
         return None
     return next((entry for entry in entries if ":" not in entry.name and _fits(at, entry)), None)
+
+
+class Place:
+    """Where in sysfs a device is. While it is not there, files are read only when something came or went."""
+
+    def __init__(self, at: UsbAddress, root: Path = ROOT) -> None:
+        self.at = at
+        self._root = root
+        self._in_vain: frozenset[tuple[str, int]] | None = None
+
+    def folder(self) -> Path | None:
+        """As `folder_of`."""
+        try:
+            with os.scandir(self._root / DEVICES) as entries:
+                # What is plugged in anew has a new inode, also at the same port.
+                here = frozenset((entry.name, entry.inode()) for entry in entries)
+        except OSError:
+            return None
+        if here == self._in_vain:
+            return None
+        found = folder_of(self.at, self._root)
+        self._in_vain = here if found is None else None
+        return found
 
 
 def young(node: Path) -> bool:

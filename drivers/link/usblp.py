@@ -20,7 +20,7 @@ from drivers.api import Deadline
 from drivers.errors import Absent, HeldByOther, LinkError, LinkLost, LinkUnusable, NoPermission
 from drivers.link.address import UsbAddress
 from drivers.link.passive import ROOT
-from drivers.link.usb_bus import folder_of, young
+from drivers.link.usb_bus import Place, young
 from drivers.link.usb_held import Who, printer_node
 from drivers.link.wake import Waiter
 
@@ -53,6 +53,7 @@ class UsblpLink:
     def __init__(self, address: UsbAddress, *, root: Path = ROOT, ioctl: Ioctl = _ioctl) -> None:
         self._address = address
         self._root = root
+        self._where = Place(address, root)
         self._ioctl = ioctl
         self._who = Who(root)
         self._waiter = Waiter()
@@ -173,7 +174,7 @@ class UsblpLink:
 
     def _place(self) -> tuple[str, str]:
         """Its node, and which plugging in that is of: a node's number is given to the next printer."""
-        home = folder_of(self._address, self._root)
+        home = self._where.folder()
         if home is None:
             raise Absent(f"{self._address}: not plugged in")
         inside = sorted(home.glob(f"{home.name}:*"))

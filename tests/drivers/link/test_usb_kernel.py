@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import shutil
 from pathlib import Path
 
 import pytest
@@ -269,3 +270,28 @@ def test_a_libusb_that_cannot_start_is_tried_again(at: Counter, monkeypatch: pyt
     with pytest.raises(LinkUnusable, match="cannot start"):
         usb_backend.kernels()
     assert usb_backend.kernels() is at.fake
+
+
+def test_an_absent_device_costs_one_look_at_the_list(at: Counter, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing is read as long as nothing comes and goes; what comes at the same port is seen."""
+    reads = 0
+    read = Path.read_text
+
+    def counted(path: Path, *how: str, **more: str) -> str:
+        nonlocal reads
+        reads += 1
+        return read(path, *how, **more)
+
+    twin = UsbAddress(vid=0x04B8, pid=0x0E15, serial="S2")
+    link = at.link(twin)
+    assert isinstance(at.opens(link), Absent)
+    monkeypatch.setattr(Path, "read_text", counted)
+    for _ in range(5):
+        assert isinstance(at.opens(link), Absent)
+    assert reads == 0
+    (at.root / "sys/bus/usb/devices" / HERE).unlink()
+    shutil.rmtree(at.home)
+    at.fake.unplug(at.device)
+    assert isinstance(at.opens(link), Absent)
+    at.plug(Device(serial="S2"), HERE)
+    assert at.opens(link) is None
