@@ -99,8 +99,19 @@ def test_of_a_full_counter_trouble_comes_first(columns: int, lines: int, all_sho
     console.print(render(picture, broker="x", columns=columns, lines=lines), height=lines)
     shown = console.export_text()
     assert any("receipt" in line and "paper_end" in line for line in shown.splitlines())
-    assert ("11 more: device-1," in shown) is not all_shown
-    assert shown.count("fine") == (12 if all_shown else 1)
+    assert ("12 more: device-0 " in shown) is not all_shown
+    assert all(f"device-{number} " in shown for number in range(12)), shown
+    assert shown.count("fine") == (12 if all_shown else 0)
+
+
+def test_what_is_not_known_at_all_is_not_called_fine() -> None:
+    picture = Picture()
+    body = {"power": "unknown", "conditions": {kind: {"value": None} for kind in "abcd"}}
+    picture.take(Message(f"{TERMINAL}device/display", True, 1, body, 0))
+    console = Console(width=80, height=24, file=io.StringIO(), record=True)
+    console.print(render(picture, broker="x", columns=80), height=24)
+    assert "4 not known" in (shown := console.export_text())
+    assert "fine" not in shown
 
 
 def test_it_shows_what_is_known_of_the_shop() -> None:

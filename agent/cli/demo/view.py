@@ -29,6 +29,7 @@ UNKNOWN_NAMED = 2  #: more than these are counted
 NARROW_COLUMNS = 150  #: below this, devices and faults stand one above the other
 HEAD_LINES = 3
 FRAME_LINES = 3  #: of a panel: its borders, and the headings
+REST_LINES = 2  #: of names, where not every device has a row
 FLOW_LEAST = 9
 NARROW_LINES = 6  #: of each of the two then: a plain terminal of 24 lines shows all four panels
 
@@ -154,7 +155,7 @@ def _shop(health: dict[str, Any]) -> str:
 
 
 def _devices(picture: Picture, rows: int) -> Panel:
-    """So many rows: trouble first where not all have room, and the others' names in the last."""
+    """So many rows: trouble first where not all have room, and the others' names below."""
     table = Table(expand=True, box=None)
     for heading in ("device", "level", "power", "conditions"):
         table.add_column(heading)
@@ -162,7 +163,8 @@ def _devices(picture: Picture, rows: int) -> Panel:
     names = sorted(picture.devices)
     if len(names) > rows:
         names.sort(key=lambda name: not lit_conditions(picture.devices[name]))
-        names, rest = names[: rows - 1], names[rows - 1 :]
+        whole = max(1, rows - REST_LINES)
+        names, rest = names[:whole], names[whole:]
     else:
         rest = []
     for name in names:
@@ -177,9 +179,11 @@ def _devices(picture: Picture, rows: int) -> Panel:
         )
     if not rest:
         return Panel(table, title="devices", border_style="blue")
-    more = Text(
-        f"{len(rest)} more: {', '.join(rest)}", style="bright_black", overflow="ellipsis", no_wrap=True
-    )
+    more = Text(f"{len(rest)} more: ", style="bright_black")
+    for name in rest:
+        level = levels.get(name, "unknown")
+        more.append(name, style="green" if level == "ok" else LEVELS.get(level, UNKNOWN_LEVEL))
+        more.append(" ")
     return Panel(Group(table, more), title="devices", border_style="blue")
 
 
@@ -190,7 +194,7 @@ def _conditions(device: dict[str, Any]) -> Text:
     line = Text(overflow="ellipsis", no_wrap=True)
     for kind in lit_conditions(device):
         line.append(f"{kind} ", style="bold red")
-    if not line:
+    if not line and device.get("power") == "online":
         line.append("fine ", style="green")
     if len(unknown) > UNKNOWN_NAMED:
         line.append(f"{len(unknown)} not known", style="bright_black")
