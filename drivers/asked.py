@@ -25,6 +25,7 @@ ASKS_MOST = 2 * NEEDED
 """At one poll, of a device that says something else each time."""
 HARMLESS = ("paper_near_end",)
 """Conditions that a self-test tells, and that are no failure."""
+SALE = "a sale is in progress: nothing is printed, shown or moved, and no card gets power; try again after it"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,7 +74,10 @@ class Dialogue(Protocol):
         ...
 
     def test(self, level: Level, occasion: Occasion, deadline: Deadline) -> Iterator[Step]:
-        """The steps of a self-test beyond answer, status and identity; the device has just answered."""
+        """The steps of a self-test beyond answer, status and identity; the device has just answered.
+
+        Beyond `internal` not while a sale is known to be in progress.
+        """
         ...
 
 
@@ -133,7 +137,9 @@ class AskedDriver:
                     yield self._status()
                 if self._dialogue.identifies:
                     yield self._identity()
-            if step.verdict != "failed" and self._setup.link.is_open():
+            if level != "internal" and self._setup.sale() == "yes":
+                yield Step("sale", "untested", SALE)
+            elif step.verdict != "failed" and self._setup.link.is_open():
                 yield from self._dialogue.test(level, occasion, deadline)
         except LinkError as error:
             self._way.lose(error)
