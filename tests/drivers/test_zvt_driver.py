@@ -10,8 +10,9 @@ import pytest
 
 from drivers.api import Deadline, Json, Memory, Observation, Occasion, Power, Sale, Setup, Step
 from drivers.errors import Refused
+from drivers.silence import POLLS
 from drivers.terminal.zvt import consts
-from drivers.terminal.zvt.driver import AGAIN_S, SPEC
+from drivers.terminal.zvt.driver import AGAIN_S, IN_VAIN, SPEC
 from drivers.terminal.zvt.wire import POSITIVE, Apdu, Frames, Stream, frame
 from tests.clock import TurnedClock
 from tests.fakes import ScriptedLink
@@ -201,7 +202,7 @@ def test_silence_is_asked_again_soon_and_then_seldom() -> None:
     table = Table(CLEAN)
     table.run(10)
     table.terminal.script.clear()
-    seen = table.run(EACH_S + 3 * AGAIN_S)
+    seen = table.run(EACH_S + IN_VAIN * POLLS * AGAIN_S)
     assert (raised(seen), seen.power) == ({"frozen"}, Power.OFFLINE)
     count = len(table.terminal.commands)
     table.run(10 * EACH_S)
@@ -219,7 +220,7 @@ def test_a_terminal_that_is_gone_is_unreachable() -> None:
 
 def test_what_is_no_zvt_is_garbled() -> None:
     table = Table(b"\xffnonsense")
-    assert raised(table.run(3 * AGAIN_S)) == {"garbled"}
+    assert raised(table.run(IN_VAIN * POLLS * AGAIN_S)) == {"garbled"}
 
 
 def test_at_internal_nothing_contacts_the_host() -> None:

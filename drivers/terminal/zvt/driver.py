@@ -36,6 +36,9 @@ from drivers.terminal.zvt.meaning import KINDS, Answer
 LEAST_S = 60.0  #: between two enquiries, whatever is configured
 DAY_S = 86_400.0
 AGAIN_S = 10.0  #: after one that brought nothing, till it is judged
+IN_VAIN = 2
+"""So many enquiries in a row that bring nothing are one poll missed: on a line that spoils one byte of a
+hundred each tenth brings nothing, since the terminal repeats what was lost later than a poll may last."""
 PROGRESS_MOST = 20
 
 _STATUS: dict[int, str] = {
@@ -149,6 +152,7 @@ class ZvtDriver(AskedDriver):
         self._each_s = None if each_s is None else max(LEAST_S, each_s)
         self._due_s = float("-inf")
         self._in_vain = 0
+        self._lost = 0  # enquiries in a row
 
     def poll(self, deadline: Deadline) -> Observation:
         if self._clock.monotonic_s() < self._due_s or self._why_not("internal"):
@@ -170,6 +174,11 @@ class ZvtDriver(AskedDriver):
         else:
             yield from super().selftest(level, occasion, deadline)
 
+    def _conclude(self, outcome: Outcome | None) -> None:
+        lost = outcome in (Outcome.MISSED, Outcome.GARBLED)
+        self._lost = self._lost + 1 if lost else 0
+        super()._conclude(None if self._lost % IN_VAIN else outcome)
+
     def _let_go(self) -> None:
         self._setup.link.close()
 
@@ -189,7 +198,7 @@ class ZvtDriver(AskedDriver):
         each_s = self._each_s or LEAST_S
         unsettled = missed or self._belief.doubtful
         self._in_vain = self._in_vain + 1 if unsettled else 0
-        return AGAIN_S if 0 < self._in_vain < max(POLLS, NEEDED) else each_s
+        return AGAIN_S if 0 < self._in_vain < max(IN_VAIN * POLLS, NEEDED) else each_s
 
 
 def make(setup: Setup) -> ZvtDriver:
