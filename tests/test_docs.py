@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any, get_args
 
 import pytest
@@ -27,8 +28,10 @@ from agent.messages import (
     encode,
     rfc3339,
 )
+from drivers import registry
 from drivers.api import Power
 from tests.clock import TurnedClock
+from tests.every_device import NO_DEVICE, PLACES, Place
 from tests.tools import docs
 from tests.tools.schema import published, schema_of
 from tests.validate import validate
@@ -160,3 +163,31 @@ def test_every_reference_in_the_asyncapi_document_leads_somewhere() -> None:
         for step in ref.removeprefix("#/").split("/"):
             place = place[step]
         assert place
+
+
+def _page(name: str) -> str:
+    return (docs.ROOT / "docs" / name).read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("place", PLACES, ids=str)
+def test_all_that_a_device_tells_is_in_the_contract(place: Place) -> None:
+    bench = place.bench()
+    seen = bench.run(15 * place.own.pace_s)
+    told = {name for each in seen for name in (*each.identity, *each.facts, *each.statistics)}
+    assert told
+    assert {name for name in told if f"`{name}`" not in _page("mqtt.md")} == set()
+
+
+def test_every_statistic_in_the_source_is_in_the_contract() -> None:
+    sources = [path.read_text(encoding="utf-8") for path in (docs.ROOT / "drivers").rglob("*.py")]
+    names = {name for text in sources for name in re.findall(r'"([A-Z]\w+Count|SequenceCounter)"', text)}
+    assert len(names) > 10
+    assert {name for name in names if f"`{name}`" not in _page("mqtt.md")} == set()
+
+
+def test_every_key_and_profile_of_a_driver_is_in_the_configurations_page() -> None:
+    page = _page("configuration.md")
+    for name in registry.BUILT_IN:
+        spec = registry.spec(name)
+        words = () if name in NO_DEVICE else (name, *spec.options, *spec.profiles)
+        assert [word for word in words if f"`{word}`" not in page] == []
