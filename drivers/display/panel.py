@@ -82,7 +82,9 @@ class Panel:
         self._due = self._text is not None and self._pattern_ends_s is None
 
     def keep(self, deadline: Deadline) -> None:
-        """Write what is due; while `free` only."""
+        """Write what is due. A sale may have begun since `free` was asked."""
+        if not self.free():
+            return
         ends_s = self._pattern_ends_s
         if ends_s is not None and self._clock.monotonic_s() >= ends_s:
             self.put_back(deadline)

@@ -44,8 +44,7 @@ class WriteOnly:
         if self._was_off:
             self._was_off = False
             self.panel.again()
-        if self.panel.free():
-            self.panel.keep(deadline)
+        self.panel.keep(deadline)
         return Outcome.OPEN
 
     def heard(self, data: bytes) -> bool:  # noqa: ARG002 - whatever it is, nothing is known by it

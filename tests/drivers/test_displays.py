@@ -120,6 +120,22 @@ def test_nothing_is_sent_during_a_sale_and_the_text_stands_there_after_it(name: 
     assert {frozenset(raised(o)) for o in seen} == {frozenset()}
 
 
+@pytest.mark.parametrize("name", ANSWERING)
+def test_a_sale_that_begins_while_the_display_answers_is_not_written_over(name: str) -> None:
+    on = bench(name)
+    sent = traffic(on)
+    send = on.door.send
+
+    def asked(data: bytes) -> int:
+        on.sale = "yes"
+        return send(data)
+
+    on.door.send = asked  # type: ignore[method-assign]  # the first question of all
+    on.run(10)
+    assert sent
+    assert on.device.facts()["shown_bytes"] == 0
+
+
 @pytest.mark.parametrize("name", ALL)
 def test_a_sale_from_the_start_leaves_the_display_alone(name: str) -> None:
     on = bench(name)
