@@ -23,6 +23,7 @@ ROOT = Path(__file__).parents[1]
 KEPT = ROOT / ".guest"  #: what `make guest` fetched
 QEMU = "qemu-system-x86_64"
 MODULES = ("virtio_pci", "9p", "9pnet_virtio", "vhci_hcd", "usblp", "hid_generic", "usbhid", "cdc_acm")
+SHOWN = 4000  #: characters of the console of a guest that did not end
 SAYS = "TILLWATCH "
 """What the guest's program has to say stands in JSON behind this, a line each."""
 
@@ -80,7 +81,7 @@ class Ran:
 def run(folder: Path, module: str, *arguments: str, within_s: float) -> Ran:
     """Boot, run `python -m module arguments...` in the repository's folder, switch off.
 
-    `folder` keeps its console, also of one that did not end in time.
+    `folder` keeps its console. Raises TimeoutError.
     """
     kernel = find_kernel()
     assert kernel is not None
@@ -91,20 +92,25 @@ def run(folder: Path, module: str, *arguments: str, within_s: float) -> Ran:
     start = folder / "start.gz"
     start.write_bytes(gzip.compress(_archive(kernel, f"{environment}; {inside} 2>&1"), 1))
     heard = folder / "console"
+    command = [
+        QEMU, "-accel", "tcg,thread=multi", "-cpu", "max", "-m", "1024", "-smp", "2",
+        "-nographic", "-no-reboot", "-net", "none",
+        "-kernel", str(kernel.image), "-initrd", str(start), "-append", "console=ttyS0 loglevel=1 panic=-1",
+        "-virtfs", "local,path=/,mount_tag=host,security_model=none,readonly=on,multidevs=remap",
+    ]  # fmt: skip
     with heard.open("wb") as output:
-        subprocess.run(
-            [
-                QEMU, "-accel", "tcg,thread=multi", "-cpu", "max", "-m", "1024", "-smp", "2",
-                "-nographic", "-no-reboot", "-net", "none",
-                "-kernel", str(kernel.image), "-initrd", str(start), "-append", "console=ttyS0 quiet panic=-1",
-                "-virtfs", "local,path=/,mount_tag=host,security_model=none,readonly=on,multidevs=remap",
-            ],
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=subprocess.STDOUT,
-            timeout=within_s,
-            check=True,
-        )  # fmt: skip
+        try:
+            subprocess.run(
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                timeout=within_s,
+                check=True,
+            )
+        except subprocess.TimeoutExpired:
+            end = heard.read_text(errors="replace")[-SHOWN:]
+            raise TimeoutError(f"the guest did not end within {within_s} s; it said last:\n{end}") from None
     console = heard.read_text(errors="replace")
     lines = (line.partition(SAYS)[2] for line in console.splitlines() if SAYS in line)
     return Ran([json.loads(line) for line in lines], console)
