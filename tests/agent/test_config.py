@@ -266,6 +266,15 @@ def test_a_file_that_cannot_be_read(tmp_path: Path) -> None:
         load(tmp_path, ENV)
 
 
+def test_a_file_that_may_not_be_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refused(path: Path, _mode: str) -> None:
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr(Path, "open", refused)
+    with pytest.raises(ConfigErrors, match="file: may not be read by this user; use sudo"):
+        load(tmp_path / "t.toml", ENV)
+
+
 def test_a_certificate_in_a_folder_that_only_the_service_may_enter_is_believed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -41,7 +41,7 @@ Show = Callable[[Stage, Play, "queue.Queue[Message]", Callable[[], bool]], Take 
     "--json", "as_json", is_flag=True, help="One line per MQTT message on stdout, as a subscriber got it."
 )
 def demo(scenario: Path | None, for_s: float | None, *, as_json: bool) -> None:
-    """Show Tillwatch at work on a simulated counter. Needs no hardware, no root, no network."""
+    """Show Tillwatch at work on a simulated counter, until Ctrl-C. Needs no hardware, no root, no network."""
     if not (importlib.util.find_spec("simulator") and importlib.util.find_spec("rich")):
         click.echo(f"tillwatch: {INSTALL}", err=True)
         sys.exit(UNTESTED)
