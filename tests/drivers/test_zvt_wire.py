@@ -102,6 +102,13 @@ def test_a_card_number_is_stepped_over_and_never_shown() -> None:
         ("E2", (0xE2,), {}),
         ("F0 F0 F7 32 2E 31 34 2E 31 35 00", (), {"firmware": "2.14.15"}),
         ("F0 F0 F7 32 2E 31 34 2E 31 35 C2", (0xC2,), {"firmware": "2.14.15"}),
+        # E2, E0 and F1 are numbers of fields too: behind a version stands the status, and fields follow it.
+        ("F0 F0 F1 37 E2 06 00", (0xE2,), {"firmware": "7"}),
+        ("F0 F0 F1 37 E0 29 12 34 56 78", (0xE0,), {"firmware": "7", "terminal_id": "12345678"}),
+        ("F0 F0 F0 F1 00", (0xF1,), {}),
+        ("E2 06 00", (0xE2,), {}),
+        ("F0 F0 F1 37", (), {"firmware": "7"}),
+        ("27 B1 FF 01", (0xB1,), {}),
         ("19 00 29 12 34 56 78 49 09 78", (), {"terminal_id": "12345678"}),
         ("19 02 29 12 34 56 78", (0xC2,), {"terminal_id": "12345678"}),
         ("27 B1", (0xB1,), {}),

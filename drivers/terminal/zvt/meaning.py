@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from drivers.api import Json
 from drivers.identity import printable
 from drivers.terminal.zvt import consts
-from drivers.terminal.zvt.wire import Apdu, counted, fields
+from drivers.terminal.zvt.wire import Apdu, begins_with_field, counted, fields
 
 KINDS: tuple[str, ...] = (
     "reader_defective",
@@ -99,7 +99,10 @@ def read(apdu: Apdu) -> Said:
 
 
 def _completion(data: bytes) -> Said:
-    """To a status enquiry: the software's version (LLLVAR) if it tells that, then its status; else fields."""
+    """To a status enquiry: the software's version (LLLVAR) if it tells that, then its status; else fields.
+
+    Some codes are numbers of fields too, so where a version stands, the status is behind it.
+    """
     identity: dict[str, str] = {}
     span = counted(data, 0, 3)
     if span is not None:
@@ -107,7 +110,7 @@ def _completion(data: bytes) -> Said:
         if version := printable(data[start : start + length].decode("ascii", "replace"), _TEXT_MOST):
             identity["firmware"] = version
         data = data[start + length :]
-    if len(data) == 1 or (data and data[0] not in consts.FIELD_LENGTHS):
+    if span is not None or not begins_with_field(data):
         return Said(_codes(data[:1]), identity | dict(_fields(data[1:]).identity))
     rest = _fields(data)
     return Said(rest.codes, identity | dict(rest.identity))

@@ -183,6 +183,11 @@ def fields(data: bytes, wanted: frozenset[int]) -> dict[int, bytes]:
     return found
 
 
+def begins_with_field(data: bytes) -> bool:
+    """Whether a whole field stands there."""
+    return next(_spans(data), None) is not None
+
+
 def _spans(data: bytes) -> Iterator[tuple[int, int, int]]:
     at = 0
     while at < len(data) and (length := FIELD_LENGTHS.get(data[at])) is not None:
