@@ -164,7 +164,9 @@ def _parse(path: Path, problems: Problems) -> dict[str, Any]:
     except FileNotFoundError:
         problems.add("file", "is not there; name the file to read")
     except PermissionError:
-        problems.add("file", "may not be read by this user; use sudo (the service reads it by its group, tillwatch)")
+        problems.add(
+            "file", "may not be read by this user; use sudo (the service reads it by its group, tillwatch)"
+        )
     except OSError as wrong:
         problems.add("file", f"cannot be read: {wrong.strerror}")
     except UnicodeDecodeError as wrong:
