@@ -16,8 +16,8 @@ SEEDS = range(1, 6)
 UNIT_EACH = 8
 """Every so many-th case belongs to the quick tests."""
 
-ENDS_BY_COMMAND = ("cutter=freed",)
-"""A status enquiry is one bit from the command that ends it (DLE EOT, DLE ENQ)."""
+ENDS_BY_COMMAND = ("cutter=freed", "error=recoverable")
+"""A status enquiry is one bit from the command that ends these (DLE EOT, DLE ENQ)."""
 
 
 def made_so(watch: Watch) -> set[str]:
