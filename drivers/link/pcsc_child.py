@@ -208,8 +208,9 @@ def _text(value: list[int]) -> str | None:
 
 
 def _version(value: list[int]) -> str | None:
-    """0xMMmmbbbb, in the machine's byte order."""
+    """0xMMmmbbbb, in the machine's byte order: bcdDevice above, as libccid gives it, a build number below."""
     if len(value) != 4:
         return None
-    number = int.from_bytes(bytes(value), "little")
-    return f"{number >> 24}.{number >> 16 & 0xFF}.{number & 0xFFFF}"
+    number = int.from_bytes(bytes(value), sys.byteorder)
+    build = number & 0xFFFF
+    return f"{number >> 24:x}.{number >> 16 & 0xFF:02x}" + (f".{build}" if build else "")

@@ -22,7 +22,7 @@ STATUS: dict[str, Json] = {
     "in_use": False,
     "atr_present": False,
     "vendor": "Identive",
-    "firmware": "5.20.0",
+    "firmware": "5.20",
     "serial": None,
 }
 
@@ -57,7 +57,7 @@ def test_a_status_is_told_and_the_readers_own_errors_are_unknown() -> None:
     service = Service(present=True, in_use=True)
     seen = service.poll()
     assert seen.power is Power.ONLINE
-    assert seen.identity == {"manufacturer": "Identive", "firmware": "5.20.0"}
+    assert seen.identity == {"manufacturer": "Identive", "firmware": "5.20"}
     assert (seen.facts["card"], seen.facts["in_use"]) == ("present", True)
     assert not {"hardware_error", "over_current"}.intersection(values(seen)), "pcscd never tells"
     assert values(seen)["card_service_down"] is False
