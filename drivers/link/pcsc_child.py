@@ -11,6 +11,7 @@ import contextlib
 import importlib.machinery
 import importlib.util
 import os.path
+import sys
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:  # this process lives as long as the agent: what it does not load, it does not cost

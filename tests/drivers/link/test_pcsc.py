@@ -161,7 +161,7 @@ def test_a_status_powers_nothing_and_says_no_byte_of_a_card() -> None:
         "in_use": False,
         "atr_present": True,
         "vendor": "Gemalto",
-        "firmware": "1.2.345",
+        "firmware": "1.02.345",
         "serial": None,
     }
     assert scard.connects == [("Gemalto PC Twin 00 00", 3, 0)], "SCARD_SHARE_DIRECT, protocol 0"
