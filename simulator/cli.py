@@ -29,7 +29,10 @@ _PATH = click.Path(path_type=Path)
 
 
 def fail(error: Exception, code: int) -> NoReturn:
-    click.echo(f"tillwatch-sim: {error}", err=True)
+    said = str(error)
+    if isinstance(error, OSError) and error.filename is not None:
+        said = f"{error.filename}: {error.strerror}"
+    click.echo(f"tillwatch-sim: {said}", err=True)
     sys.exit(code)
 
 

@@ -55,7 +55,9 @@ def load(path: Path) -> list[Step]:
     """The steps in order of time; `BadScenario`."""
     try:
         found = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+    except OSError as error:
+        raise BadScenario(f"{path}: {error.strerror}; name the scenario's file") from error
+    except ValueError as error:
         raise BadScenario(f"{path}: {error}") from error
     try:
         _known(found, {"title", "step"}, "a scenario")

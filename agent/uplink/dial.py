@@ -160,7 +160,8 @@ def password(mqtt: Mqtt) -> str | None:
     try:
         return mqtt.password_file.read_text(encoding="utf-8").rstrip("\r\n")
     except (OSError, UnicodeError) as error:
-        raise Troubled(Trouble("files", f"{mqtt.password_file}: {error}")) from error
+        why = getattr(error, "strerror", None) or "is no UTF-8"
+        raise Troubled(Trouble("files", f"{mqtt.password_file}: {why}")) from error
 
 
 def tls_trouble(error: Exception) -> Trouble:

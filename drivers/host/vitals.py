@@ -63,7 +63,7 @@ def machine(disk: Path, root: Path = Path("/")) -> Source:
         return Vitals(
             cpu_pct=cpu_pct if known else None,
             memory_available_pct=round(100 * memory.available / memory.total, 1),
-            disk_used_pct=psutil.disk_usage(str(disk)).percent,
+            disk_used_pct=psutil.disk_usage(str(_nearest(disk))).percent,
             temperature_c=processor_c(psutil.sensors_temperatures()),
             clock_synced=clock_synced(),
             network_up=network_up(root),
@@ -73,6 +73,11 @@ def machine(disk: Path, root: Path = Path("/")) -> Source:
         )
 
     return look
+
+
+def _nearest(path: Path) -> Path:
+    """Itself, or the folder that it will be made in: the agent's is not there before its first run."""
+    return next((place for place in (path, *path.absolute().parents) if place.exists()), path)
 
 
 def from_file(path: Path) -> Source:

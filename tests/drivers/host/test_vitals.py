@@ -85,7 +85,7 @@ def test_the_kernel_knows_whether_the_clock_is_synced(
 
 
 def test_this_machine_has_vitals(tmp_path: Path) -> None:
-    look = machine(tmp_path)
+    look = machine(tmp_path / "not made yet" / "state")
     first, second = look(), look()
     assert first.cpu_pct is None, "there is no load before a first interval"
     assert second.cpu_pct is not None
