@@ -32,7 +32,7 @@ class TcpDoor:
         self._to_device = Line(0.0, _LUMP)
         self._listener: socket.socket
         self._peer: socket.socket | None = None
-        self._fillers: list[socket.socket] = []
+        self._filled = False
         self._reachable = True
         self._inside: Inside
 
@@ -66,8 +66,6 @@ class TcpDoor:
 
     def close(self) -> None:
         self._drop_peer()
-        for filler in self._fillers:
-            filler.close()
         self._loop.unwatch(self._listener.fileno())
         self._listener.close()
 
@@ -136,11 +134,9 @@ class TcpDoor:
         self._listen()
 
     def _admit(self) -> None:
-        for filler in self._fillers:
-            filler.close()
-        if self._fillers:
+        if self._filled:
             self._empty_queue()
-        self._fillers = []
+        self._filled = False
         self._listener.listen(1)
 
     def _shut(self) -> None:
@@ -149,20 +145,22 @@ class TcpDoor:
         self._loop.unwatch(self._listener.fileno())
         self._listener.listen(0)
         self._empty_queue()
-        while len(self._fillers) < _FILL_AT_MOST and (filler := self._connect_own()):
-            self._fillers.append(filler)
+        for _ in range(_FILL_AT_MOST):
+            if not self._connect_own():
+                break
+        self._filled = True
 
-    def _connect_own(self) -> socket.socket | None:
-        """One more connection in the queue; None once it is full."""
-        filler = socket.socket()
-        filler.setblocking(False)
-        filler.connect_ex((self._host, self._port))
-        poll = select.poll()
-        poll.register(filler, select.POLLOUT)
-        if poll.poll(_FILLED_AFTER_MS):
-            return filler
-        filler.close()
-        return None
+    def _connect_own(self) -> bool:
+        """One more connection in the queue; False once it is full.
+
+        Closed at once: it stays in the queue all the same, and nobody takes it for a program that connects.
+        """
+        with socket.socket() as filler:
+            filler.setblocking(False)
+            filler.connect_ex((self._host, self._port))
+            poll = select.poll()
+            poll.register(filler, select.POLLOUT)
+            return bool(poll.poll(_FILLED_AFTER_MS))
 
     def _empty_queue(self) -> None:
         while True:

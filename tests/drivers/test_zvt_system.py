@@ -94,3 +94,17 @@ def test_a_till_that_stays_connected_is_left_alone_and_that_is_no_fault(short_pa
             assert (step.verdict, "till is connected" in step.detail) == ("untested", True)
         until(made, set())
         made.close()
+
+
+def test_one_that_is_switched_off_is_unreachable(short_path: Path) -> None:
+    """What keeps its port busy meanwhile is no till, so it is asked on."""
+    with served(short_path, DOORS[1], model="zvt") as terminal:
+        made = driver(short_path, terminal, DOORS[1], "no")
+        try:
+            until(made, set())
+            terminal.tell("power=off")
+            assert until(made, {"unreachable"}).power == "off_offline"
+            terminal.tell("power=on")
+            until(made, set())
+        finally:
+            made.close()
