@@ -89,6 +89,8 @@ class KernelsBus:
             # Its list may be old, and an address may have been another device's.
             who = descriptor.bus, descriptor.address, descriptor.idVendor, descriptor.idProduct
             if who == (bus, device, at.vid, at.pid):
+                # libusb crashes where a device outlives the context that it was found in.
+                dev.found_in = backend
                 node = f"/dev/bus/usb/{bus:03d}/{device:03d}"
                 return Found(backend, dev, descriptor, (bus, device), home, node)
         return None

@@ -6,6 +6,7 @@ import errno
 import os
 import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -295,3 +296,32 @@ def test_an_absent_device_costs_one_look_at_the_list(at: Counter, monkeypatch: p
     assert isinstance(at.opens(link), Absent)
     at.plug(Device(serial="S2"), HERE)
     assert at.opens(link) is None
+
+
+def test_no_device_outlives_the_context_that_it_was_found_in(
+    at: Counter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """libusb crashes at that: the list is made anew for one link while another one has an old device open."""
+    ended: list[str] = []
+
+    class Listed:
+        def __init__(self) -> None:
+            self.descriptor = at.device.descriptor
+
+        def __del__(self) -> None:
+            ended.append("device")
+
+    class Context(Fake):
+        def __del__(self) -> None:
+            ended.append("context")
+
+        def enumerate_devices(self) -> list[Any]:
+            return [Listed()]
+
+    contexts = [Context()]
+    monkeypatch.setattr(usb_backend, "kernels", lambda: contexts[-1])
+    found = KernelsBus(at.root).find(AT, Deadline.after(at.clock, 1))
+    contexts[:] = [Context()]
+    assert ended == []
+    del found
+    assert ended == ["device", "context"]
