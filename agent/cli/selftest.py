@@ -45,8 +45,9 @@ class Tested:
     type=click.Choice(["internal", "external", "interactive"]),
     default="internal",
     show_default=True,
-    help="internal changes nothing; external prints a slip; interactive also asks what only an eye can see "
-    "(with --json nobody is asked).",
+    help="internal changes nothing; external prints a slip, shows a pattern, beeps, powers a card and has a "
+    "payment terminal contact its host; interactive also asks what only an eye can see (with --json nobody "
+    "is asked). docs/selftest.md",
 )
 @click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout, nothing else.")
 @click.option(
