@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import re
+from pathlib import Path
 from typing import Any, get_args
 
 import pytest
 from jsonschema import Draft202012Validator
 
 from agent import messages
+from agent.config import file
 from agent.diagnosis.catalogue import CATALOGUE
 from agent.diagnosis.faults import Diagnosis
 from agent.diagnosis.health import summarise
@@ -30,6 +32,7 @@ from agent.messages import (
 )
 from drivers import registry
 from drivers.api import Power
+from drivers.passive import look
 from tests.clock import TurnedClock
 from tests.every_device import NO_DEVICE, PLACES, Place
 from tests.tools import docs
@@ -191,3 +194,15 @@ def test_every_key_and_profile_of_a_driver_is_in_the_configurations_page() -> No
         spec = registry.spec(name)
         words = () if name in NO_DEVICE else (name, *spec.options, *spec.profiles)
         assert [word for word in words if f"`{word}`" not in page] == []
+
+
+def test_every_key_of_the_configuration_is_in_its_page() -> None:
+    page = _page("configuration.md")
+    tables = {**file._fields(Path("/")), "[device]": file._DEVICE}
+    for name, keys in tables.items():
+        assert f"[{name}]" in page
+        assert [key for key in keys if f"`{key}`" not in page] == []
+    schemes = sorted({scheme for name in registry.BUILT_IN for scheme in registry.spec(name).links})
+    assert [scheme for scheme in schemes if f"`{scheme}:" not in page] == []
+    words = {word for words in look.OFFERED.values() for word in words}
+    assert [word for word in words if f"- `{word}" not in page] == []
