@@ -326,17 +326,6 @@ def test_the_driver_recovers_when_the_line_does_and_takes_no_answer_for_another(
     assert shown(on) == LINES
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("seed", range(3))
-@pytest.mark.parametrize("name", ALL)
-def test_an_hour_on_a_corrupting_line_shows_nothing_the_display_did_not_have(name: str, seed: int) -> None:
-    on = bench(name, "fault=corrupt:0.01", seed=seed)
-    seen = on.run(3600)
-    assert {frozenset(raised(o)) for o in seen} == {frozenset()}
-    if name in ANSWERING:
-        assert seen[-1].power is Power.ONLINE
-
-
 # -- knobs -------------------------------------------------------------------------------------------
 
 # model, link, a knob turned and turned back -> what it raises

@@ -13,7 +13,7 @@ from tests.every_device import PLACES, Place, Watch
 CORRUPT = "fault=corrupt:0.01"
 SUITE_S, HOUR_S = 600.0, 3600.0
 SEEDS = range(1, 6)
-UNIT_EACH = 8
+UNIT_EACH = 15
 """Every so many-th case belongs to the quick tests."""
 
 ENDS_BY_COMMAND = ("cutter=freed", "error=recoverable")

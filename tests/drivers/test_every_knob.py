@@ -73,7 +73,7 @@ IMPLIED = {"paper_end": {"paper_near_end"}}
 OWN_ELSEWHERE = {setting.partition("=")[0] for own in (*OWN.values(), PORT_STATUS) for setting in own}
 """Knobs that are some model's own fault: of `generic`, or at another value, they may be none."""
 
-UNIT_EACH = 8
+UNIT_EACH = 15
 """Every so many-th case belongs to the quick tests."""
 
 NO_FAULT: Mapping[str, str] = {

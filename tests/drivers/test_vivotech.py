@@ -121,28 +121,10 @@ def test_at_a_wrong_baud_rate_it_understands_nothing_and_says_nothing() -> None:
     assert made.run(8)[-1].power is Power.ONLINE
 
 
-@pytest.mark.parametrize("flavour", FLAVOURS)
-@pytest.mark.parametrize(
-    "fault", ["slow:0.4", "slow:2.5", "drip:1", "drop:0.05", "flap:3", "stall", "babble"]
-)
-def test_it_recovers_and_takes_no_answer_for_another(fault: str, flavour: Flavour) -> None:
-    made = bench(flavour=flavour)
-    made.run(10)
-    made.tell(f"fault={fault}")
-    seen = made.run(120)
-    assert not any(raised(o) & {*OWN, "identity_changed"} for o in seen)
-    if fault in ("slow:0.4", "stall"):
-        assert not any(raised(o) for o in seen)
-    made.tell("fault=none")
-    last = made.run(20)[-1]
-    assert (raised(last), last.power) == (set(), Power.ONLINE)
-
-
 @pytest.mark.slow
 @pytest.mark.parametrize("flavour", FLAVOURS)
-@pytest.mark.parametrize("seed", range(3))
-def test_an_hour_of_corruption_shows_nothing_the_reader_did_not_have(flavour: Flavour, seed: int) -> None:
-    seen = bench("fault=corrupt:0.01", flavour=flavour, seed=seed).run(3600)
+def test_an_hour_of_corruption_shows_nothing_the_reader_did_not_have(flavour: Flavour) -> None:
+    seen = bench("fault=corrupt:0.01", flavour=flavour).run(3600)
     assert {frozenset(raised(o)) for o in seen} == {frozenset()}
     assert len({o.identity["firmware"] for o in seen if o.identity}) == 1
 
