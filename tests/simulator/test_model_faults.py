@@ -109,6 +109,7 @@ def test_stalled_it_still_tells_its_status(asked: Asked) -> None:
     recovers(on, asked)
 
 
+@pytest.mark.slow
 def test_an_hour_of_corruption_ends_in_health(asked: Asked) -> None:
     on = bench(asked, "fault=corrupt:0.01", seed=5)
     for _ in range(1800):

@@ -113,7 +113,7 @@ def test_each_fault_is_heard_in_its_answers(model: str) -> None:
 
 
 @pytest.mark.parametrize("model", [*READERS, *DISPLAYS])
-@settings(deadline=None)
+@settings(deadline=None, max_examples=40)
 @given(
     pieces=st.lists(
         st.binary(max_size=80) | st.sampled_from([*ASKED.values(), *SHOWN.values(), b"\x1f@", b"\x02\x00"]),
