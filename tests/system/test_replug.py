@@ -1,4 +1,4 @@
-"""USB devices that hang, and that come and go all day, under the real daemon."""
+"""Under the real daemon: USB devices that hang, that come and go all day; a card drawn between two looks."""
 
 from __future__ import annotations
 
@@ -42,6 +42,7 @@ access = "exclusive"
 poll_s = {POLL_S}
 reply_s = 0.3
 """
+CARD = "4111111111111111=2512101"
 MODELS = {"ccid": "usb:04e6:5116", "magtek": "hid:0801:0002", "escpos": "serial:"}
 
 
@@ -137,6 +138,24 @@ def test_a_device_that_hangs_is_stuck_until_it_is_plugged_in_anew(counter: Count
         lambda: _no_more(counter.owns(), {what: count + idle[what] for what, count in before.items()}),
         "the rest to be given back",
     )
+
+
+def test_nothing_of_the_agents_is_open_when_a_card_is_drawn(counter: Counter) -> None:
+    reader = counter.devices["magtek"]
+    for turn in range(1, 4):
+        closed = counter.hosts("magtek", "usb close")
+        until(lambda was=closed: counter.hosts("magtek", "usb close") > was, "it to be let go")  # type: ignore[misc]
+        reader.tell(f"swipe=;{turn}{CARD}?")
+        opened = counter.hosts("magtek", "usb open")
+        until(lambda was=opened: counter.hosts("magtek", "usb open") > was + 1, "the next looks")  # type: ignore[misc]
+    assert reader.tell()["swipes"] == 3
+    log = [json.loads(line) for line in (counter.folder / "magtek" / "log").read_text().splitlines()]
+    before = [entry["what"] for entry in log]
+    drawn = [place for place, what in enumerate(before) if what == "swipe"]
+    assert len(drawn) == 3
+    for place in drawn:
+        assert before[:place].count("usb open") == before[:place].count("usb close"), "nobody has it open"
+    assert CARD not in "".join(str(message.payload) for message in counter.seen.messages)
 
 
 @pytest.mark.parametrize("times", [100, pytest.param(1000, marks=pytest.mark.soak)])
