@@ -33,6 +33,17 @@ MODELS: Mapping[str, Callable[[], Device]] = {
     "zvt": PaymentTerminal,
 }
 
+_USB = ("usb", "usbip")
+DOORS: Mapping[str, tuple[str, ...]] = {
+    **dict.fromkeys(("aedex", "cd5220", "logic_controls", "ncr597x"), ("tty",)),
+    **dict.fromkeys(("ccid", "magtek"), _USB),
+    **dict.fromkeys(("dmd", "vivotech"), ("tty", *_USB)),
+    **dict.fromkeys(("escpos", "star"), ("tty", "tcp", *_USB)),
+    "host": ("file",),
+    "zvt": ("tty", "tcp"),
+}
+"""Behind which doors each model stands, as the real device does."""
+
 
 def make_model(name: str) -> Device:
     if name not in MODELS:

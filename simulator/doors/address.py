@@ -9,6 +9,7 @@ from pathlib import Path
 from urllib.parse import parse_qsl
 
 from simulator.devices.device import Device
+from simulator.devices.models import DOORS
 from simulator.devices.usb import Shape, has_usb
 from simulator.doors.door import Door, DoorError
 from simulator.doors.file import FileDoor
@@ -26,6 +27,9 @@ def make(address: str, loop: Loop, device: Device) -> Door:
     scheme, colon, rest = address.partition(":")
     if not colon or not rest or scheme not in _MAKERS:
         raise DoorError(f"{address}: write {_FORMS}")
+    if scheme not in DOORS[device.model]:
+        ways = " or ".join(_FORM[way] for way in DOORS[device.model])
+        raise DoorError(f"{address}: {device.model} is not attached that way; serve it at {ways}")
     return _MAKERS[scheme](address, rest, loop, device)
 
 
@@ -69,7 +73,7 @@ def _usbip(address: str, rest: str, loop: Loop, device: Device) -> Door:
 
 def _shape(address: str, device: Device) -> Shape:
     if not has_usb(device):
-        raise DoorError(f"{address}: {device.model} has no USB side; serve it at tty:PATH")
+        raise DoorError(f"{address}: {device.model} has no USB side")
     return device.shape
 
 
@@ -77,7 +81,14 @@ def _file(_address: str, rest: str, _loop: Loop, _device: Device) -> Door:
     return FileDoor(Path(rest).absolute())
 
 
-_FORMS = "tty:PATH, tcp:HOST:PORT, usb:unix:PATH, usbip:HOST:PORT or file:PATH"
+_FORM: Mapping[str, str] = {
+    "tty": "tty:PATH",
+    "tcp": "tcp:HOST:PORT",
+    "usb": "usb:unix:PATH",
+    "usbip": "usbip:HOST:PORT",
+    "file": "file:PATH",
+}
+_FORMS = ", ".join(_FORM.values())
 _MAKERS: Mapping[str, Callable[[str, str, Loop, Device], Door]] = {
     "tty": _tty,
     "tcp": _tcp,

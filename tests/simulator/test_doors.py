@@ -9,6 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from simulator.devices.escpos import EscposPrinter
+from simulator.devices.models import DOORS, MODELS
+from simulator.devices.usb import has_usb
 from simulator.doors import address, uart
 from simulator.doors.door import DoorError
 from simulator.doors.line import Line
@@ -117,3 +119,8 @@ def test_a_bad_address_is_refused_in_one_line(text: str, tmp_path: Path) -> None
             address.make(text, loop, EscposPrinter())
     finally:
         loop.close()
+
+
+def test_every_model_has_its_doors() -> None:
+    assert DOORS.keys() == MODELS.keys()
+    assert all(("usb" in DOORS[name]) is has_usb(make()) for name, make in MODELS.items())
