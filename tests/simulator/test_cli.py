@@ -93,7 +93,7 @@ def test_serve_and_tell(tmp_path: Path) -> None:
         (["serve", "teapot", "--at", "tcp:127.0.0.1:0"], 2, "no such model"),
         (["serve", "escpos", "--at", "com:1"], 2, "write tty:PATH"),
         (["serve", "escpos", "--at", "usb:1"], 2, "write usb:unix:PATH"),
-        (["serve", "host", "--at", "usb:unix:/tmp/bus"], 2, "host is not attached that way; serve it at file:PATH"),
+        (["serve", "host", "--at", "usb:unix:/tmp/bus"], 2, "not attached that way; serve it at file:PATH"),
         (["serve", "escpos", "--at", "usb:unix:/nowhere/bus"], 4, "choose another path"),
         (["serve", "escpos", "--at", "tcp:127.0.0.1:0", "--set", "paper=gone"], 2, "near_end"),
         (["serve", "escpos", "--at", "tcp:127.0.0.1:0", "--fault", "mutes"], 2, "no fault is called"),
