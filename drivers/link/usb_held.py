@@ -7,7 +7,7 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
-from drivers.errors import HeldByOther, LinkError, NoPermission
+from drivers.errors import HeldByOther, NoPermission
 from drivers.link.passive import ROOT, Holder, holders
 
 AGAIN_S = 20.0  #: looking through all processes is dear
@@ -94,17 +94,20 @@ def why_kept(what: str, driver: str) -> HeldByOther:
     return HeldByOther(f"{what}: the kernel's driver {driver} has it", hint=_DRIVERS.get(driver))
 
 
-def printing(what: str, node: str, who: Who, now_s: float, root: Path = ROOT) -> LinkError | None:
-    """Why usblp may not be detached: somebody has its node open. Only one can, so that opening it tells."""
+def ensure_idle(what: str, node: str, who: Who, now_s: float, root: Path = ROOT) -> None:
+    """usblp may be detached; raises LinkError where somebody has its node open.
+
+    Only one can, so that opening it tells.
+    """
     try:
         os.close(os.open(root / node.lstrip("/"), os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC))
     except OSError as error:
         if error.errno == errno.EBUSY:
             name, hint = who.named(node, now_s)
-            return HeldByOther(f"{what}: {node} is open in {name}", hint=hint)
+            raise HeldByOther(f"{what}: {node} is open in {name}", hint=hint) from error
         if error.errno in (errno.EACCES, errno.EPERM):
-            return NoPermission(f"{what}: {node}: {error.strerror}", hint=_PRINTER_NODE_HINT)
-    return None  # idle, or gone meanwhile
+            raise NoPermission(f"{what}: {node}: {error.strerror}", hint=_PRINTER_NODE_HINT) from error
+        # Else it is gone meanwhile.
 
 
 def claimed(what: str, node: str | None, who: Who, now_s: float) -> HeldByOther:

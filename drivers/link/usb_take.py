@@ -105,18 +105,16 @@ class Taker:
         try:
             return found.backend.open_device(found.dev)
         except TROUBLE as error:
-            said = self._systems_word(found) if number(error) == errno.EIO else None
-            raise self._error(found, said or error) from error
+            if number(error) == errno.EIO and found.node is not None:
+                self._ensure_opens(found, self._root / found.node.lstrip("/"))
+            raise self._error(found, error) from error
 
-    def _systems_word(self, found: Found) -> OSError | None:
+    def _ensure_opens(self, found: Found, node: Path) -> None:
         """What libusb calls an I/O error is whatever it does not know: EPERM of a service's unit, EMFILE."""
-        if found.node is None:
-            return None
         try:
-            os.close(os.open(self._root / found.node.lstrip("/"), os.O_RDWR | os.O_CLOEXEC))
+            os.close(os.open(node, os.O_RDWR | os.O_CLOEXEC))
         except OSError as error:
-            return error
-        return None
+            raise self._error(found, error) from error
 
     def _claim(self, found: Found, handle: Any, pipes: Pipes, deadline: Deadline) -> Taken:
         now_s = deadline.clock.monotonic_s()
@@ -160,9 +158,8 @@ class Taker:
         if driver != "usblp":
             raise usb_held.why_kept(str(self._at), driver)
         node = usb_held.printer_node(folder)
-        busy = usb_held.printing(str(self._at), node, self._who, now_s, self._root) if node else None
-        if busy is not None:
-            raise busy
+        if node is not None:
+            usb_held.ensure_idle(str(self._at), node, self._who, now_s, self._root)
         return True
 
     def _configure(self, found: Found, deadline: Deadline) -> None:
