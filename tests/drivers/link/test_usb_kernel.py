@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import gc
 import os
 import shutil
 from pathlib import Path
@@ -325,3 +326,26 @@ def test_no_device_outlives_the_context_that_it_was_found_in(
     assert ended == []
     del found
     assert ended == ["device", "context"]
+
+
+def test_a_printer_that_is_held_leaves_the_collector_nothing(
+    at: Counter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    at.driver("usblp", lp="lp0")
+    real = os.open
+
+    def refuse(path: object, *how: int) -> int:
+        if str(path).endswith("lp0"):
+            raise OSError(errno.EBUSY, os.strerror(errno.EBUSY))
+        return real(path, *how)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(os, "open", refuse)
+    link = at.link()
+    gc.collect()
+    gc.disable()
+    try:
+        held = isinstance(at.opens(link), HeldByOther)
+        assert gc.collect() == 0
+    finally:
+        gc.enable()
+    assert held
