@@ -13,7 +13,7 @@ from typing import NoReturn
 import click
 
 from simulator.control import ControlError, tell
-from simulator.counter import BROKER, Counter, TillPlan
+from simulator.counter import BROKER, Counter, TillPlan, agents_socket
 from simulator.devices.device import BadSetting
 from simulator.devices.models import MODELS
 from simulator.doors.door import DoorError
@@ -161,12 +161,17 @@ def _broker_url(_context: click.Context, _option: click.Parameter, url: str | No
     is_flag=True,
     help="with a till program that prints receipts through `tillwatch pass-through`, the printer shared",
 )
-@click.option("--say", type=_PATH, metavar="SOCKET", help="where that till says busy: the agent's socket")
+@click.option(
+    "--say",
+    type=_PATH,
+    metavar="SOCKET",
+    help="where that till says busy; else to the agent that the same user runs on this counter",
+)
 def counter_command(folder: Path, broker: str, say: Path | None, *, till: bool) -> None:
     """A whole counter below DIR until stopped; DIR/tillwatch.toml, written last, runs the daemon at it."""
     loop = Loop()
     stop_on_signals(loop)
-    counter = Counter(folder, broker, loop, TillPlan(say=say) if till else None)
+    counter = Counter(folder, broker, loop, TillPlan(say=say or agents_socket(folder)) if till else None)
     try:
         counter.open()
         beside = f"tillwatch pass-through --config {counter.config}\n" if till else ""

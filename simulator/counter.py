@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -183,6 +184,13 @@ class Counter:
 def till_port_of(folder: Path) -> Path:
     """Where the till of the counter in `folder` prints, if it has one."""
     return folder / "till"
+
+
+def agents_socket(folder: Path) -> Path:
+    """Where an agent hears its tills that the same user runs on the counter in `folder`, not as a service."""
+    runtime = os.environ.get("XDG_RUNTIME_DIR", "")
+    home = Path(runtime, "tillwatch") if runtime.startswith("/") else folder.absolute() / "state"
+    return home / "till" / "notify"
 
 
 def control_of(folder: Path, device: str) -> Path:
