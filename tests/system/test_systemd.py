@@ -108,6 +108,8 @@ def test_all_that_it_offers_may_be_taken(tmp_path: Path) -> None:
     assert [(d.id, d.driver, d.access) for d in config.devices] == [
         ("receipt", "escpos", "passive"),
         ("bar", "escpos", "shared"),
+        ("reader", "ccid", "exclusive"),
+        ("payment", "zvt", "passive"),
     ]
     assert (config.till.http, config.terminal.timezone) == ("127.0.0.1:9180", "Europe/Berlin")
     assert config.mqtt.key_file is not None
