@@ -92,7 +92,9 @@ def kill_often(folder: Path, kills: int, seed: int) -> tuple[Counter, Seen, list
                     counter.kill_daemon()
             finally:
                 weather.end()
+            reports = len(seen.on("device/receipt"))
             counter.start_daemon()
+            seen.wait_reports(reports + 1)  # the last life's health may be well already
             seen.wait_level("ok", within_s=20)
             assert counter.stop_daemon() == 0
         finally:
