@@ -11,8 +11,8 @@ from drivers.api import Deadline, Driver, Json, Memory, Observation, Sale, Setup
 from drivers.errors import Absent, LinkLost, Unreachable
 from drivers.usb_control import Control
 from simulator.devices import usb
-from simulator.devices.escpos import EscposPrinter
 from simulator.devices.models import make_model
+from simulator.devices.printer.escpos import EscposPrinter
 from simulator.doors.memory import MemoryDoor
 from simulator.served import Served
 from tests.clock import TurnedClock

@@ -11,8 +11,8 @@ from agent.discovery import readers
 from agent.discovery.blocks import Names, block
 from agent.discovery.machine import Machine
 from drivers.identity import ADAPTERS, Recognition, printable
-from drivers.link import hid_node
 from drivers.link.address import HidAddress
+from drivers.link.hid import node as hid_node
 from drivers.link.passive import (
     HID_CLASS,
     Holders,

@@ -14,8 +14,9 @@ from agent.discovery.attached import Attached, best_link, is_wedge
 from agent.discovery.machine import DAEMON, PASS_THROUGH, SERVICE_CONFIG, Machine, User
 from drivers.errors import AddressError
 from drivers.identity import printable
-from drivers.link import address, hid_node
+from drivers.link import address
 from drivers.link.address import Address, HidAddress, PcscAddress, SerialAddress, TcpAddress, UsbAddress
+from drivers.link.hid import node as hid_node
 from drivers.link.passive import Holders, SerialPort, UsbDevice, holders, stable_name
 
 _TEXT_MOST = 400

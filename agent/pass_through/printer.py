@@ -12,7 +12,7 @@ from drivers.link import address as addresses
 from drivers.link.serial import SerialLink
 from drivers.link.shared_wire import OPEN
 from drivers.link.tcp import TcpLink
-from drivers.link.usblp import UsblpLink
+from drivers.link.usb.usblp import UsblpLink
 
 AHEAD_BYTES = 8192
 SERIAL_AGAIN_S = 0.3

@@ -20,15 +20,15 @@ def make(address: str, usb_class: int | None = None) -> Link:
 
         return SerialLink(place)
     if isinstance(place, addresses.HidAddress):
-        from drivers.link.hid import HidLink  # noqa: PLC0415 - likewise
+        from drivers.link.hid.link import HidLink  # noqa: PLC0415 - likewise
 
         return HidLink(place)
     if isinstance(place, addresses.UsbAddress):
-        from drivers.link.usb import UsbLink  # noqa: PLC0415 - likewise
+        from drivers.link.usb.link import UsbLink  # noqa: PLC0415 - likewise
 
         return UsbLink(place, usb_class)
     if isinstance(place, addresses.PcscAddress):
-        from drivers.link.pcsc import PcscLink  # noqa: PLC0415 - likewise
+        from drivers.link.pcsc.link import PcscLink  # noqa: PLC0415 - likewise
 
         return PcscLink(place)
     from drivers.link.tcp import TcpLink  # noqa: PLC0415 - likewise

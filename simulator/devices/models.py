@@ -4,19 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from simulator.devices.aedex import AedexDisplay
-from simulator.devices.ccid import CcidReader
-from simulator.devices.cd5220 import Cd5220Display
 from simulator.devices.device import BadSetting, Device
-from simulator.devices.dmd import DmdDisplay
-from simulator.devices.escpos import EscposPrinter
+from simulator.devices.display.aedex import AedexDisplay
+from simulator.devices.display.cd5220 import Cd5220Display
+from simulator.devices.display.dmd import DmdDisplay
+from simulator.devices.display.logic_controls import LogicControlsDisplay
+from simulator.devices.display.ncr597x import Ncr597xDisplay
 from simulator.devices.host import Host
-from simulator.devices.logic_controls import LogicControlsDisplay
-from simulator.devices.magtek import MagtekReader
-from simulator.devices.ncr597x import Ncr597xDisplay
-from simulator.devices.star import StarPrinter
-from simulator.devices.vivotech import VivotechReader
-from simulator.devices.zvt import PaymentTerminal
+from simulator.devices.printer.escpos import EscposPrinter
+from simulator.devices.printer.star import StarPrinter
+from simulator.devices.reader.ccid import CcidReader
+from simulator.devices.reader.magtek import MagtekReader
+from simulator.devices.reader.vivotech import VivotechReader
+from simulator.devices.terminal.zvt import PaymentTerminal
 
 MODELS: Mapping[str, Callable[[], Device]] = {
     "aedex": AedexDisplay,

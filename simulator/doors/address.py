@@ -15,8 +15,8 @@ from simulator.doors.door import Door, DoorError
 from simulator.doors.file import FileDoor
 from simulator.doors.tcp import TcpDoor
 from simulator.doors.tty import TtyDoor
-from simulator.doors.usb_unix import UsbUnixDoor
-from simulator.doors.usbip import UsbIpDoor
+from simulator.doors.usb.ip import UsbIpDoor
+from simulator.doors.usb.unix import UsbUnixDoor
 from simulator.loop import Loop
 
 _TTY_DEFAULTS: Mapping[str, str] = {"baud": "115200", "parity": "N", "bits": "8"}

@@ -1,8 +1,8 @@
 """At rest: memory and CPU of the daemon beside its peers, all over the same seconds.
 
 The daemon has what the budget names: TLS with a certificate of its own, the real host, and polled each 2 s a
-printer on a tty with automatic status, a card reader on USB and a customer display that reads back. The USB is
-the simulator's, so what libusb adds is measured apart.
+printer on a tty with automatic status, a card reader on USB and a customer display that reads back. That USB
+is the simulator's, so what libusb adds is measured apart.
 """
 
 from __future__ import annotations
@@ -72,7 +72,7 @@ def pss_mib():
     return int(Path("/proc/self/smaps_rollup").read_text().split("Pss:")[1].split()[0]) / 1024
 
 before = pss_mib()
-from drivers.link.usb_backend import kernels
+from drivers.link.usb.backend import kernels
 backend = kernels()
 print(pss_mib() - before)
 """

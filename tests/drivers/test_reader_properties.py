@@ -17,7 +17,7 @@ from drivers.reader.vivotech.consts import DATA_MOST, TAG, Ask
 from drivers.reader.vivotech.consts import HEADER_BYTES as FRAME_HEADER_BYTES
 from drivers.reader.vivotech.driver import conditions, told, word
 from drivers.usb_identity import string_text
-from simulator.devices.vivotech_frame import response
+from simulator.devices.reader.vivotech_frame import response
 
 ANY = st.binary(max_size=400)
 PIECES = st.lists(st.binary(max_size=80), max_size=20)

@@ -13,7 +13,7 @@ import pytest
 from drivers import registry
 from drivers.api import Deadline, Driver, Observation, Occasion, Power, Setup, SystemClock
 from drivers.link import make
-from drivers.link.usb_take import CHILD
+from drivers.link.usb.take import CHILD
 from tests.harness import raised
 from tests.simulator.serving import ServedDevice, served
 

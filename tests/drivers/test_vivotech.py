@@ -8,7 +8,7 @@ from drivers.api import Deadline, Level, Occasion, Power, Setup, Step
 from drivers.reader.vivotech.consts import TAG, Ask
 from drivers.reader.vivotech.driver import SPEC, conditions, word
 from drivers.reader.vivotech.wire import request
-from simulator.devices.vivotech_frame import response
+from simulator.devices.reader.vivotech_frame import response
 from tests.clock import TurnedClock
 from tests.fakes import ScriptedLink
 from tests.fast_forward import Forward

@@ -17,7 +17,7 @@ from drivers import passive
 from drivers.api import Setup
 from drivers.link import make
 from drivers.link.none import NoLink
-from drivers.link.usb_take import CHILD
+from drivers.link.usb.take import CHILD
 from drivers.usb_control import Control, controls
 from tests.inside.bench import (
     CLOCK,

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from drivers.link.pcsc import CHILD as PCSC_CHILD
+from drivers.link.pcsc.link import CHILD as PCSC_CHILD
 from tests.inside.bench import DEVICES, OnBus, driver_of, on_bus, told, traced, until
 from tests.inside.polling import driver_for, error_of, polled, shown, values
 

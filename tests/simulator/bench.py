@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from simulator.devices.escpos import EscposPrinter
 from simulator.devices.models import make_model
+from simulator.devices.printer.escpos import EscposPrinter
 from simulator.doors.memory import MemoryDoor
 from simulator.served import Served
 from tests.clock import TurnedClock

@@ -5,8 +5,8 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from simulator.devices.ccid import TAKES_BYTES, CcidReader
-from simulator.devices.ccid_messages import CLASS_DESCRIPTOR, MESSAGE_BYTES
+from simulator.devices.reader.ccid import TAKES_BYTES, CcidReader
+from simulator.devices.reader.ccid_messages import CLASS_DESCRIPTOR, MESSAGE_BYTES
 from simulator.devices.usb import Control, has_usb
 from tests.simulator.bench import Bench
 

@@ -18,7 +18,8 @@ import pytest
 import serial
 
 from simulator.control import tell
-from simulator.devices import escpos, host
+from simulator.devices import host
+from simulator.devices.printer import escpos
 from simulator.faults import FAULTS, parse
 from tests.brokers import mosquitto_broker
 

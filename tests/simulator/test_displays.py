@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from simulator.devices import dmd, ncr597x
-from simulator.devices.pole import BUFFER_BYTES
+from simulator.devices.display import dmd, ncr597x
+from simulator.devices.display.pole import BUFFER_BYTES
 from tests.simulator.bench import Bench
 
 BLANK = " " * 20

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from simulator.devices.escpos import EscposPrinter
 from simulator.devices.models import DOORS, MODELS
+from simulator.devices.printer.escpos import EscposPrinter
 from simulator.devices.usb import has_usb
 from simulator.doors import address, uart
 from simulator.doors.door import DoorError

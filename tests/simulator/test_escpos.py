@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from simulator.devices.device import BadSetting
-from simulator.devices.printing import BUFFER_BYTES
+from simulator.devices.printer.printing import BUFFER_BYTES
 from tests.simulator.bench import Bench
 
 ALL_ON = "1d 61 0f"

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from simulator.devices.escpos_stream import HELD_BYTES, CommandStream, RealTimeScanner, Token
+from simulator.devices.printer.escpos_stream import HELD_BYTES, CommandStream, RealTimeScanner, Token
 
 # One of each shape, as python-escpos and tills send them.
 COMMANDS = [

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from simulator.devices.glass import Glass, Mode
+from simulator.devices.display.glass import Glass, Mode
 
 
 def put(glass: Glass, text: str) -> list[str]:

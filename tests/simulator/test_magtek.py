@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from simulator.devices.magtek import FEATURE_BYTES, RESET_S, MagtekReader
+from simulator.devices.reader.magtek import FEATURE_BYTES, RESET_S, MagtekReader
 from tests.simulator.bench import Bench
 from tests.simulator.usb_bench import UsbBench
 

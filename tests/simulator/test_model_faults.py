@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import pytest
 
-from simulator.devices.zvt_line import framed
+from simulator.devices.terminal.zvt_line import framed
 from tests.simulator.bench import Bench
 
 

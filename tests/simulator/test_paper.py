@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from simulator.devices.paper import KEPT_BYTES, KEPT_CHARACTERS, Paper
+from simulator.devices.printer.paper import KEPT_BYTES, KEPT_CHARACTERS, Paper
 
 
 def test_all_is_counted_and_the_tail_is_kept() -> None:

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from simulator.devices import aedex, cd5220, dmd, logic_controls, ncr597x
-from simulator.devices.pole_stream import HELD_BYTES, Command, PoleStream, Token
+from simulator.devices.display import aedex, cd5220, dmd, logic_controls, ncr597x
+from simulator.devices.display.pole_stream import HELD_BYTES, Command, PoleStream, Token
 
 STREAMS = {
     "aedex": lambda: PoleStream(aedex.commands(b"!#"), escapes=b"", control_characters=True),

@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from simulator.devices.printing import BUFFER_BYTES, ROOM_BYTES
-from simulator.devices.star import StarPrinter
-from simulator.devices.star_commands import COMMANDS
-from simulator.devices.star_stream import HELD_BYTES, CommandStream, RequestScanner
+from simulator.devices.printer.printing import BUFFER_BYTES, ROOM_BYTES
+from simulator.devices.printer.star import StarPrinter
+from simulator.devices.printer.star_commands import COMMANDS
+from simulator.devices.printer.star_stream import HELD_BYTES, CommandStream, RequestScanner
 from simulator.devices.usb import Control, has_usb
 from tests.simulator.bench import Bench
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 import serial
 
-from simulator.devices.printing import BUFFER_BYTES
+from simulator.devices.printer.printing import BUFFER_BYTES
 from simulator.doors.door import DoorError
 from tests.simulator.serving import ServedDevice, served
 

@@ -22,8 +22,8 @@ import pytest
 import usb.core
 import usb.util
 
-from simulator.doors import usb_wire as wire
-from simulator.doors.usb_backend import make
+from simulator.doors.usb import wire
+from simulator.doors.usb.backend import make
 from tests.simulator.serving import ServedDevice, served
 
 pytestmark = pytest.mark.system
@@ -32,7 +32,7 @@ EOT_1 = b"\x10\x04\x01"
 SOON_S = 5.0
 OTHER_HOST = """
 import sys, usb.core, usb.util
-from simulator.doors.usb_backend import make
+from simulator.doors.usb.backend import make
 device = usb.core.find(backend=make(sys.argv[1]))
 usb.util.claim_interface(device, 0)
 print("claimed", flush=True)

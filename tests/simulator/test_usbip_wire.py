@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from simulator.doors import usbip_wire as wire
+from simulator.doors.usb import ip_wire as wire
 from tests.golden.format import Sent, load_all
 
 # Linux, Documentation/usb/usbip_protocol.rst, EXAMPLE: "captured from wire with HID payload".

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from simulator.devices.vivotech import REBOOT_S, REPORT_BYTES, REPORT_ID, WHOLE_S, VivotechReader
-from simulator.devices.vivotech_frame import DATA_BYTES_MOST, TAG, Frames, crc, response
+from simulator.devices.reader.vivotech import REBOOT_S, REPORT_BYTES, REPORT_ID, WHOLE_S, VivotechReader
+from simulator.devices.reader.vivotech_frame import DATA_BYTES_MOST, TAG, Frames, crc, response
 from tests.simulator.bench import Bench
 
 PING, PONG = TAG + bytes.fromhex("18010000b3cd"), TAG + bytes.fromhex("18000000fa83")

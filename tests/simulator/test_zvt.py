@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from simulator.devices.terminal.zvt import COMMANDS, T4_S, PaymentTerminal
+from simulator.devices.terminal.zvt_line import APDU_BYTES, T1_S, T3_S, TRIES, Apdu, Ear, Garbled, crc, framed
 from simulator.devices.usb import has_usb
-from simulator.devices.zvt import COMMANDS, T4_S, PaymentTerminal
-from simulator.devices.zvt_line import APDU_BYTES, T1_S, T3_S, TRIES, Apdu, Ear, Garbled, crc, framed
 from tests.simulator.bench import Bench
 
 ENQUIRY, DIAGNOSIS, SELFTEST, ABORT, TAKEN = "05 01 00", "06 70 00", "06 79 00", "06 B0 00", "80 00 00"

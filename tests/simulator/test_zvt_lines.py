@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from simulator.devices.zvt_line import framed
+from simulator.devices.terminal.zvt_line import framed
 from tests.simulator.serving import port_of, served
 
 pytestmark = pytest.mark.system

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from simulator.devices.models import make_model
 from simulator.devices.usb import Control, has_usb
-from simulator.doors.usb_core import IN, Transfer, UsbCore
+from simulator.doors.usb.core import IN, Transfer, UsbCore
 from simulator.served import Served
 from tests.clock import TurnedClock
 

@@ -16,7 +16,7 @@ import pytest
 from agent.pass_through import printer as printers
 from agent.pass_through.printer import EMPTY_S
 from drivers.api import Deadline
-from drivers.link.usblp import UsblpLink
+from drivers.link.usb.usblp import UsblpLink
 from tests.counter import until
 from tests.sysfs import Machine
 from tests.system.test_pass_through_lane import running

@@ -16,12 +16,12 @@ from hypothesis import strategies as st
 
 from drivers.api import Deadline, SystemClock
 from drivers.errors import Absent, HeldByOther, LinkError, LinkLost, LinkUnusable, Stuck
-from drivers.link import hid_node
 from drivers.link.address import HidAddress
-from drivers.link.hid import HidLink
-from drivers.link.hid_control import HidControl
-from drivers.link.hid_node import HidNode, feature_ioctl
-from drivers.link.hid_report import Feature, parse
+from drivers.link.hid import node as hid_node
+from drivers.link.hid.control import HidControl
+from drivers.link.hid.link import HidLink
+from drivers.link.hid.node import HidNode, feature_ioctl
+from drivers.link.hid.report import Feature, parse
 from tests.drivers.link.usb_fake import Device, Fake, FakeBus, interface
 from tests.sysfs import Machine
 

@@ -18,10 +18,10 @@ import pytest
 
 from drivers.api import Deadline, SystemClock
 from drivers.errors import Absent, LinkError, LinkLost, LinkUnusable, NoPermission, ServiceDown, Stuck
-from drivers.link import pcsc_child
 from drivers.link.address import PcscAddress
 from drivers.link.child import Child
-from drivers.link.pcsc import PcscLink
+from drivers.link.pcsc import child as pcsc_child
+from drivers.link.pcsc.link import PcscLink
 from tests.drivers.link.scard_fake import DENIED, RESTARTED, FakeScard
 
 CLOCK = SystemClock()
@@ -112,7 +112,7 @@ class Pcscd:
 
 @pytest.fixture
 def asked() -> Iterator[Asked]:
-    child = Child("drivers.link.pcsc_child", hang_s=0.5, rest_s=0.1)
+    child = Child("drivers.link.pcsc.child", hang_s=0.5, rest_s=0.1)
     made = Asked(child)
     yield made
     child.stop()

@@ -12,8 +12,8 @@ import pytest
 from drivers.api import Deadline, Json, SystemClock
 from drivers.errors import Absent, HeldByOther, LinkError, LinkLost, LinkUnusable, NoPermission, Stuck
 from drivers.link.address import UsbAddress, parse
-from drivers.link.usb import UsbLink
-from drivers.link.usb_take import CHILD
+from drivers.link.usb.link import UsbLink
+from drivers.link.usb.take import CHILD
 from drivers.usb_control import Control, controls, notices
 from tests.drivers.link.usb_fake import IN, NOTICES, OUT, Device, Fake, FakeBus, interface
 

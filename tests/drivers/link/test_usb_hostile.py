@@ -12,7 +12,7 @@ import pytest
 from drivers.api import Deadline, SystemClock
 from drivers.errors import LinkError
 from drivers.link.address import UsbAddress
-from drivers.link.usb import UsbLink
+from drivers.link.usb.link import UsbLink
 from tests.drivers.link.usb_fake import Device, Fake, FakeBus
 
 CLOCK = SystemClock()

@@ -13,10 +13,10 @@ import pytest
 
 from drivers.api import Deadline
 from drivers.errors import Absent, HeldByOther, LinkError, LinkLost, LinkUnusable, NoPermission
-from drivers.link import usb_backend
 from drivers.link.address import UsbAddress
-from drivers.link.usb import UsbLink
-from drivers.link.usb_bus import KernelsBus
+from drivers.link.usb import backend as usb_backend
+from drivers.link.usb.bus import KernelsBus
+from drivers.link.usb.link import UsbLink
 from tests.clock import TurnedClock
 from tests.drivers.link.usb_fake import IN, OUT, Device, Fake, interface
 from tests.sysfs import Machine
@@ -184,7 +184,7 @@ def test_a_node_without_rights_is_no_permission_unless_it_is_brand_new(at: Count
     at.device.refuses["open"] = [errno.EACCES]
     monkeypatch = pytest.MonkeyPatch()
     with monkeypatch.context() as patch:
-        patch.setattr("drivers.link.usb_bus.YOUNG_S", 0.0)
+        patch.setattr("drivers.link.usb.bus.YOUNG_S", 0.0)
         error = at.opens(link)
     assert isinstance(error, NoPermission)
     assert "/dev/bus/usb/001/" in str(error)

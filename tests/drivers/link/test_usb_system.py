@@ -13,8 +13,8 @@ import pytest
 from drivers.api import Deadline, Link, SystemClock
 from drivers.errors import Absent, HeldByOther, LinkError, LinkLost, Stuck
 from drivers.link import make
-from drivers.link.usb import UsbLink
-from drivers.link.usb_take import CHILD
+from drivers.link.usb.link import UsbLink
+from drivers.link.usb.take import CHILD
 from drivers.usb_control import Control
 from tests.simulator.serving import ServedDevice, served
 

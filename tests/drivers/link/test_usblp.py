@@ -15,7 +15,7 @@ import pytest
 from drivers.api import Deadline, SystemClock
 from drivers.errors import Absent, HeldByOther, LinkError, LinkLost, LinkUnusable, NoPermission
 from drivers.link.address import UsbAddress
-from drivers.link.usblp import LPGETSTATUS, UsblpLink, device_id_ioctl
+from drivers.link.usb.usblp import LPGETSTATUS, UsblpLink, device_id_ioctl
 from tests.sysfs import Machine
 
 CLOCK = SystemClock()
@@ -141,7 +141,7 @@ def test_why_it_does_not_open(
     printer.usblp()
     printer.machine.process(7, "lpr", "/dev/usb/lp0")
     refusing(code, "open", monkeypatch)
-    monkeypatch.setattr("drivers.link.usb_bus.YOUNG_S", 0.0)
+    monkeypatch.setattr("drivers.link.usb.bus.YOUNG_S", 0.0)
     with pytest.raises(kind) as caught:
         printer.link().open(after(1))
     assert kind is not HeldByOther or "lpr (pid 7)" in str(caught.value)

@@ -17,7 +17,7 @@ from usb.core import USBError, USBTimeoutError
 
 from drivers.api import Deadline
 from drivers.link.address import UsbAddress
-from drivers.link.usb_bus import Found, OtherBus
+from drivers.link.usb.bus import Found, OtherBus
 
 OUT, IN, NOTICES = 0x01, 0x82, 0x83
 

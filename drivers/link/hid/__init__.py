@@ -1,0 +1,1 @@
+"""HID feature reports: opened, asked, closed at once."""

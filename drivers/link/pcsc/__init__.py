@@ -1,0 +1,1 @@
+"""Card readers that pcscd holds, by way of a child process."""

@@ -1,0 +1,1 @@
+"""USB devices: found by identity, claimed, read in slices."""

@@ -1,0 +1,1 @@
+"""USB, simulated: to pyusb over a socket, to a kernel by USB/IP."""
