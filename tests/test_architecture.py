@@ -179,7 +179,7 @@ RULES = (
             *("socket", "subprocess", "fcntl", "termios", "threading", "select", "agent.control"),
             *(f"drivers.link.{link}" for link in ("serial", "tcp", "usb", "hid", "pcsc", "shared")),
         ),
-        save=("drivers.link.hid.node",),  # which reads sysfs alone
+        save=("drivers.link.hid.nodes",),  # which reads sysfs alone
     ),
     Rule(
         "the daemon looks for nothing",

@@ -12,7 +12,7 @@ from agent.discovery.blocks import Names, block
 from agent.discovery.machine import Machine
 from drivers.identity import ADAPTERS, Recognition, printable
 from drivers.link.address import HidAddress
-from drivers.link.hid import node as hid_node
+from drivers.link.hid.nodes import nodes as hid_nodes
 from drivers.link.passive import (
     HID_CLASS,
     Holders,
@@ -67,7 +67,7 @@ def looked_at(root: Path) -> dict[str, Any]:
 def is_wedge(usb: UsbDevice, root: Path) -> bool:
     """Whether it is a keyboard to the machine, by its interface or by its report descriptor."""
     at = HidAddress(vid=usb.vid, pid=usb.pid, port=usb.port)
-    found = hid_node.nodes(at, root) if HID_CLASS in usb.interface_classes else []
+    found = hid_nodes(at, root) if HID_CLASS in usb.interface_classes else []
     asked = any(node.reports.features and not node.reports.types_keys for node in found)
     return not asked and (usb.is_keyboard or any(node.reports.types_keys for node in found))
 

@@ -16,7 +16,7 @@ from drivers.errors import AddressError
 from drivers.identity import printable
 from drivers.link import address
 from drivers.link.address import Address, HidAddress, PcscAddress, SerialAddress, TcpAddress, UsbAddress
-from drivers.link.hid import node as hid_node
+from drivers.link.hid.nodes import nodes as hid_nodes
 from drivers.link.passive import Holders, SerialPort, UsbDevice, holders, stable_name
 
 _TEXT_MOST = 400
@@ -138,7 +138,7 @@ class Given:
         if isinstance(target.at, SerialAddress):
             return [self.machine.resolved(target.at.path)]
         if isinstance(target.at, HidAddress):
-            found = hid_node.nodes(target.at, self.machine.root)
+            found = hid_nodes(target.at, self.machine.root)
             return [node.path for node in found if not node.reports.types_keys][:1]
         if target.usb is None or isinstance(target.at, PcscAddress):
             return []

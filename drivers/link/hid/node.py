@@ -11,21 +11,20 @@ import errno
 import fcntl
 import os
 import threading
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable
 from pathlib import Path
 from typing import TypeAlias
 
 from drivers.api import Deadline
 from drivers.errors import Absent, HeldByOther, LinkError, LinkLost, LinkUnusable, NoPermission, Stuck
 from drivers.link.address import HidAddress
-from drivers.link.hid.report import Feature, Reports, parse
+from drivers.link.hid.nodes import Node, entries, nodes
+from drivers.link.hid.report import Feature
 from drivers.link.passive import ROOT
 from drivers.link.usb.bus import Place, young
 from drivers.link.usb.held import Who
 
 GIVE_UP_S = 10.0  #: twice what the kernel allows itself
-USB = "0003"  #: BUS_USB of linux/input.h, as HID_ID has it
 UDEV_HINT = "install the udev rule that comes with Tillwatch (systemd/), then replug the device"
 
 _NO_DEVICE = (errno.ENODEV, errno.ENOENT, errno.ENXIO)
@@ -40,34 +39,6 @@ def feature_ioctl(number: int, size: int) -> int:
 
 def _ioctl(descriptor: int, request: int, buffer: bytearray) -> int:
     return int(fcntl.ioctl(descriptor, request, buffer, True))
-
-
-@dataclass(frozen=True, slots=True)
-class Node:
-    """A hidraw node and what its descriptor says."""
-
-    path: str
-    device: str  #: 0003:0801:0011.0004: the kernel counts the last number up and uses none twice
-    reports: Reports
-
-
-def nodes(at: HidAddress, root: Path = ROOT) -> list[Node]:
-    """The nodes of that device, by its interfaces. Nothing is opened."""
-    found = []
-    for entry in _entries(root / "sys/class/hidraw"):
-        try:
-            home = (entry / "device").resolve(strict=True)
-            said = dict(line.partition("=")[::2] for line in (home / "uevent").read_text().splitlines())
-            bus, vid, pid = said.get("HID_ID", "::").split(":")
-            place = home.parent.name
-            if bus == USB and at.fits(
-                int(vid, 16), int(pid, 16), said.get("HID_UNIQ", "").strip(), place.partition(":")[0]
-            ):
-                reports = parse((home / "report_descriptor").read_bytes())
-                found.append((place, Node(f"/dev/{entry.name}", home.name, reports)))
-        except (OSError, ValueError):  # it is going, or is none of ours
-            continue
-    return [node for _, node in sorted(found, key=lambda one: one[0])]
 
 
 class HidNode:
@@ -188,7 +159,7 @@ class HidNode:
         home = self._place.folder()
         if home is None:
             return Absent(f"{self._at}: not plugged in")
-        taken = [entry for entry in _entries(home) if _driver(entry) == "usbfs"]
+        taken = [entry for entry in entries(home) if _driver(entry) == "usbfs"]
         if taken:
             name, hint = self._who.of_device(home, deadline.clock.monotonic_s())
             return HeldByOther(f"{self._at}: held by {name}, past the kernel's driver", hint=hint)
@@ -269,13 +240,6 @@ class _Call:
             self.code = self._call()
         finally:
             self._use.done()
-
-
-def _entries(folder: Path) -> Iterator[Path]:
-    try:
-        return iter(sorted(folder.iterdir()))
-    except OSError:
-        return iter(())
 
 
 def _driver(folder: Path) -> str | None:
