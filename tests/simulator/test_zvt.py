@@ -144,6 +144,32 @@ def test_a_registration_makes_it_registered_and_a_log_off_ends_that() -> None:
     assert on.device.knobs["registered"] == "no"
 
 
+@pytest.mark.parametrize(
+    ("settings", "data", "told"),
+    [
+        ("diagnosis=done", "BA 09 78", "19 00 29 12 34 56 78 49 09 78"),
+        ("diagnosis=done", "BA", "19 00 29 12 34 56 78"),
+        ("diagnosis=required", "BA 09 78 03 00", "19 02 29 12 34 56 78 49 09 78"),
+    ],
+)
+def test_a_registration_is_told_what_is_due_and_the_currency_it_named(
+    settings: str, data: str, told: str
+) -> None:
+    on = bench(settings)
+    apdu = bytes.fromhex(f"00 00 00 {data}")
+    told_bytes = bytes.fromhex(told)
+    answer = on.ask(bytes((0x06, 0x00, len(apdu))) + apdu)
+    assert answer == bytes.fromhex(TAKEN) + bytes((0x06, 0x0F, len(told_bytes))) + told_bytes
+
+
+@pytest.mark.parametrize(("config", "progress"), [("08", "04 FF 01 04"), ("BE", "04 FF 01 04"), ("86", "")])
+def test_intermediate_statuses_come_where_the_till_asked_for_them(config: str, progress: str) -> None:
+    on = bench("host=unreachable")
+    on.ask(f"06 00 06 00 00 00 {config} 09 78")
+    on.ask(TAKEN)
+    assert on.ask(DIAGNOSIS) == bytes.fromhex(TAKEN + (progress or "06 1E 01 9B"))
+
+
 def test_a_terminal_id_is_eight_digits_whatever_the_knob_says() -> None:
     on = bench("terminal_id=T-42")
     assert bytes.fromhex("29 00 00 00 42 49") in on.ask("06 00 06 00 00 00 BA 09 78")

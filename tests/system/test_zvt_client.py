@@ -161,7 +161,9 @@ def test_registration_as_a_till_does_it(at_door: tuple[Terminal, Link]) -> None:
 def test_diagnosis_runs_by_intermediate_status_to_its_completion(at_door: tuple[Terminal, Link]) -> None:
     terminal, link = at_door
     terminal.set("diagnosis=required")
-    assert ask(link, zvt.registration(config=0x08)).end[:2] == zvt.COMPLETION
+    registered = ask(link, zvt.registration(config=0x08)).end
+    assert registered[:2] == zvt.COMPLETION
+    assert zvt.bitmaps(zvt.body(registered))[0x19] == b"\x02", "it says that a diagnosis is due"
     run = ask(link, zvt.DIAGNOSIS)
     assert run.receipt == RECEIVED
     assert run.end[:2] == zvt.COMPLETION

@@ -9,7 +9,9 @@ in `facts`, so that a test can show that nobody registered or diagnosed.
 How the knobs read: a status names one thing, the first that is wrong in the order of `STATUS`. A diagnosis or
 an initialisation contacts the host, and clears `diagnosis=required`. One that is not registered refuses all
 but a registration; a registration and a log-off turn that knob themselves. Its work takes `STEP_S` a report;
-a real one takes seconds.
+a real one takes seconds. Intermediate statuses come where the last registration asked for them; where the
+knob alone registered it, they come. A dropped connection is not told to it: what was begun goes on until a
+report is not taken, as payments do (Portalum.Zvt issue 59).
 """
 
 from __future__ import annotations
@@ -18,7 +20,7 @@ from collections import Counter, deque
 from collections.abc import Callable, Mapping
 
 from simulator.devices.device import Knob, Knobs, PrintSink
-from simulator.devices.terminal.zvt_line import Apdu, Ear, Event, Garbled, Mouth, Took
+from simulator.devices.terminal.zvt_line import Apdu, Ear, Event, Garbled, Mouth, Took, lllvar
 
 STEP_S = 0.05
 T4_S = 180.0  #: the till takes a report by then, or is gone
@@ -29,6 +31,8 @@ REFUSED = 0x84  #: class; the instruction is the error
 ON_DEMAND, NOT_REGISTERED, NOT_POSSIBLE, PROTOCOL_ERROR, PLEASE_WAIT = 0x6C, 0x6B, 0x83, 0x9A, 0x9C
 NO_HOST, READER_DEFECTIVE, PIN_PAD_DEFECTIVE, DIAGNOSIS_REQUIRED = 0x9B, 0xE2, 0xED, 0xC2
 WAITS_FOR_HOST, WAIT, INITIALISES = 0x04, 0x0E, 0xCA  #: intermediate status
+WANTS_INTERMEDIATE = 0x08  #: in the configuration byte of a registration
+DIAGNOSIS_NECESSARY = 0x02  #: in the status byte of its completion
 EURO = b"\x49\x09\x78"
 
 STATUS: tuple[tuple[str, str, int], ...] = (
@@ -54,6 +58,7 @@ COMMANDS: Mapping[int, str] = {
 UNREGISTERED = frozenset({"registration", "log_off", "abort"})
 """What a terminal takes that is not registered."""
 PASSWORD_BYTES = 3
+CURRENCY_AT = PASSWORD_BYTES + 1  #: in a registration; the configuration byte stands before it
 
 KNOBS = (
     Knob("reader", ("ok", "defective")),
@@ -84,6 +89,7 @@ class PaymentTerminal:
         self._asked: Counter[str] = Counter()
         self._given_up = 0
         self._stalled = False
+        self._tells_progress = True
         self._stop()
 
     def _stop(self) -> None:
@@ -226,11 +232,11 @@ class PaymentTerminal:
         short = len(data) > PASSWORD_BYTES
         reports: dict[str, tuple[Report, ...]] = {
             "status_enquiry": (lambda: self._status(short=short),),
-            "registration": (self._registered,),
+            "registration": (lambda: self._registered(data),),
             "reset": (lambda: Apdu(COMPLETION),),
-            "diagnosis": (lambda: _intermediate(WAITS_FOR_HOST), self._diagnosed),
-            "selftest": (lambda: _intermediate(WAIT), self._tested),
-            "initialisation": (lambda: _intermediate(INITIALISES), self._diagnosed),
+            "diagnosis": (*self._progress(WAITS_FOR_HOST), self._diagnosed),
+            "selftest": (*self._progress(WAIT), self._tested),
+            "initialisation": (*self._progress(INITIALISES), self._diagnosed),
         }
         self._doing = name
         self._reports = deque(reports[name])
@@ -260,13 +266,20 @@ class PaymentTerminal:
 
     def _status(self, *, short: bool) -> Apdu:
         code = next((code for knob, value, code in STATUS if self.knobs[knob] == value), 0)
-        version = b"" if short else _lllvar(self.knobs["version"].encode("ascii"))
+        version = b"" if short else lllvar(self.knobs["version"].encode("ascii"))
         return Apdu(COMPLETION, version + bytes([code]))
 
-    def _registered(self) -> Apdu:
+    def _registered(self, data: bytes) -> Apdu:
+        """`data`: password, configuration byte, and the currency if the till wants to hear it."""
         self.knobs.turn("registered", "yes")
+        self._tells_progress = bool(data[PASSWORD_BYTES:] and data[PASSWORD_BYTES] & WANTS_INTERMEDIATE)
         digits = "".join(filter(str.isdigit, self.knobs["terminal_id"]))[-8:].zfill(8)
-        return Apdu(COMPLETION, b"\x19\x00\x29" + bytes.fromhex(digits) + EURO)
+        status = DIAGNOSIS_NECESSARY if self.knobs["diagnosis"] == "required" else 0
+        currency = EURO if len(data) >= CURRENCY_AT + 2 else b""
+        return Apdu(COMPLETION, bytes([0x19, status, 0x29]) + bytes.fromhex(digits) + currency)
+
+    def _progress(self, code: int) -> tuple[Report, ...]:
+        return (lambda: Apdu(INTERMEDIATE, bytes([code])),) if self._tells_progress else ()
 
     def _diagnosed(self) -> Apdu:
         if self.knobs["host"] == "unreachable":
@@ -281,14 +294,5 @@ class PaymentTerminal:
         return Apdu(COMPLETION)
 
 
-def _intermediate(code: int) -> Apdu:
-    return Apdu(INTERMEDIATE, bytes([code]))
-
-
 def _aborted(code: int) -> Apdu:
     return Apdu(ABORTED, bytes([code]))
-
-
-def _lllvar(data: bytes) -> bytes:
-    """Three digits of length, each a byte F0 to F9, then the data."""
-    return bytes(0xF0 | int(digit) for digit in f"{len(data):03}") + data

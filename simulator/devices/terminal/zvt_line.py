@@ -84,6 +84,11 @@ def _apdu(held: bytes | bytearray) -> Apdu | None:
     return Apdu(int.from_bytes(held[:2], "big"), bytes(held[5 if held[2] == 0xFF else 3 :]))
 
 
+def lllvar(data: bytes) -> bytes:
+    """A text with its length: three digits, each a byte F0 to F9."""
+    return bytes(0xF0 | int(digit) for digit in f"{len(data):03}") + data
+
+
 class Ear:
     """Cuts what comes into messages, whichever of the two forms it has."""
 
