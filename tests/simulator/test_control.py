@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 import socket
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 
-from simulator.control import ControlError, tell
+from simulator.control import CALLERS, ControlError, tell
 from simulator.devices.device import BadSetting
 from tests.simulator.serving import served
 
@@ -66,3 +67,22 @@ def test_an_endless_line_is_hung_up_on(tmp_path: Path) -> None:
             with pytest.raises((BrokenPipeError, ConnectionResetError)):
                 caller.sendall(bytes(1 << 23))
         assert device.tell()["model"] == "escpos"
+
+
+def test_a_file_that_is_no_socket_is_left_alone(tmp_path: Path) -> None:
+    (tmp_path / "ctl").write_text("keep me")
+    with pytest.raises(ControlError, match="no socket"), served(tmp_path, "tcp:127.0.0.1:0"):
+        pass
+    assert (tmp_path / "ctl").read_text() == "keep me"
+
+
+def test_callers_beyond_the_bound_are_hung_up_on(tmp_path: Path) -> None:
+    with served(tmp_path, "tcp:127.0.0.1:0") as device, ExitStack() as stack:
+        callers = [stack.enter_context(socket.socket(socket.AF_UNIX)) for _ in range(CALLERS)]
+        for caller in callers:
+            caller.connect(str(tmp_path / "ctl"))
+        with pytest.raises(ControlError):
+            device.tell()
+        callers[0].settimeout(5)
+        callers[0].sendall(b'{"set": []}\n')
+        assert json.loads(callers[0].recv(1 << 16))["model"] == "escpos"

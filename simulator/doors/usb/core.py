@@ -23,6 +23,7 @@ from simulator.doors.usb import descriptors, requests
 PACKETS_KEPT = 1024
 """What waits in a pipe at most; the oldest is lost."""
 IN, TYPE_BITS, CLASS = 0x80, 0x60, 0x20
+FIRST_ADDRESS, LAST_ADDRESS = 2, 127
 
 
 @dataclass(eq=False, slots=True, kw_only=True)
@@ -44,12 +45,16 @@ class Transfer:
 
 
 class UsbCore:
-    """One device on the bus, or off it. `configuration` is 0 until the host has chosen one."""
+    """One device on the bus, or off it. `configuration` is 0 until the host has chosen one.
+
+    `address` is another one each time that it joins.
+    """
 
     def __init__(self, inside: Inside, shape: Shape) -> None:
         self.inside = inside
         self.shape = shape
         self.on_bus = False
+        self.address = FIRST_ADDRESS - 1
         self.configuration = 0
         self.halted: set[int] = set()
         self._endpoints = {endpoint.address: endpoint for endpoint in self.shape.interface.endpoints}
@@ -91,6 +96,7 @@ class UsbCore:
         self.on_bus = on_bus
         self.halted.clear()
         if on_bus:
+            self.address = self.address + 1 if self.address < LAST_ADDRESS else FIRST_ADDRESS
             # A replug heals a configuration that hung; the knob stays where it is.
             hung_before = self._knob == "hangs"
             self._knob = self.knob("configured")

@@ -16,14 +16,13 @@ from simulator.doors.door import DoorError, Inside
 from simulator.doors.usb import ip_wire as wire
 from simulator.doors.usb.core import IN, Transfer, UsbCore
 from simulator.loop import Loop
+from simulator.sockets import Callers
 
 CLIENTS = 8
 PENDING = 256
 BUS, BUSID = 1, "1-1"
 PATH = str(PurePosixPath("/sys/devices/platform/tillwatch-sim/usb1") / BUSID)
-_FIRST_ADDRESS, _LAST_ADDRESS = 2, 127
 _SEND_BUFFER = 1 << 20
-_RECEIVE = 1 << 16
 _SHORT_NOT_OK = 0x0001
 """transfer_flags (include/uapi/linux/usbip.h): a short IN transfer is an error."""
 
@@ -44,10 +43,8 @@ class UsbIpDoor:
         self._host, self._port = host, port
         self._loop = loop
         self._shape = shape
-        self._clients: dict[int, _Client] = {}
-        self._address = _FIRST_ADDRESS - 1
         self._now_s = 0.0
-        self._listener: socket.socket
+        self._clients: Callers[_Client]
         self._core: UsbCore
         self._inside: Inside
 
@@ -55,36 +52,29 @@ class UsbIpDoor:
         self._now_s = now_s
         self._inside = inside
         self._core = UsbCore(inside, self._shape)
-        self._listener = socket.socket()
-        self._listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        self._listener.setblocking(False)
+        listener = socket.socket()
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.setblocking(False)
         try:
-            self._listener.bind((self._host, self._port))
+            listener.bind((self._host, self._port))
         except OSError as error:
-            self._listener.close()
+            listener.close()
             raise DoorError(f"{self.address()}: {error.strerror}; port 0 chooses a free one") from error
-        self._listener.listen(CLIENTS)
-        self._host, self._port = self._listener.getsockname()
-        self._loop.watch(self._listener.fileno(), self._accept)
+        listener.listen(CLIENTS)
+        self._host, self._port = listener.getsockname()
+        self._clients = Callers(listener, self._loop, CLIENTS, self._greet, self._hear, self._gone)
 
     def address(self) -> str:
         return f"usbip:{self._host}:{self._port}"
 
     def follow(self, *, plugged: bool, powered: bool, now_s: float) -> None:
         self._now_s = now_s
-        if not self._core.follow(on_bus=plugged and powered):
-            return
-        if self._core.on_bus:
-            self._address = self._address + 1 if self._address < _LAST_ADDRESS else _FIRST_ADDRESS
-            return
-        for client in self._importers():
-            self._hang_up(client)
+        if self._core.follow(on_bus=plugged and powered) and not self._core.on_bus:
+            for client in self._importers():
+                self._clients.hang_up(client)
 
     def close(self) -> None:
-        for client in list(self._clients.values()):
-            self._hang_up(client)
-        self._loop.unwatch(self._listener.fileno())
-        self._listener.close()
+        self._clients.close()
 
     def put(self, data: bytes, now_s: float) -> None:
         self._now_s = now_s
@@ -107,63 +97,28 @@ class UsbIpDoor:
     # Clients
 
     def _importers(self) -> list[_Client]:
-        return [client for client in self._clients.values() if client.decoder.imported]
+        return [client for client in self._clients if client.decoder.imported]
 
-    def _accept(self) -> None:
-        try:
-            connection, _ = self._listener.accept()
-        except (BlockingIOError, ConnectionAbortedError):
-            return  # it went away while it waited
-        if len(self._clients) >= CLIENTS:
-            connection.close()
-            return
-        connection.setblocking(False)
+    @staticmethod
+    def _greet(connection: socket.socket) -> _Client:
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _SEND_BUFFER)
-        client = _Client(connection)
-        self._clients[connection.fileno()] = client
-        self._loop.watch(connection.fileno(), lambda: self._read(client))
+        return _Client(connection)
 
-    def _hang_up(self, client: _Client) -> None:
-        if self._clients.pop(client.connection.fileno(), None) is None:
-            return
+    def _gone(self, client: _Client) -> None:
         if client.decoder.imported:
             self._inside.served.record("usbip", "released", self._now_s)
         pending, client.pending = client.pending, {}
         for transfer in pending.values():
             self._core.cancel(transfer, errno.ECONNRESET)
-        self._loop.unwatch(client.connection.fileno())
-        client.connection.close()
 
-    def _read(self, client: _Client) -> None:
-        try:
-            data = client.connection.recv(_RECEIVE)
-        except BlockingIOError:
-            return
-        except OSError:
-            data = b""
-        if not data:
-            self._hang_up(client)
-            return
+    def _hear(self, client: _Client, data: bytes) -> None:
         client.decoder.feed(data)
         try:
-            while self._is_here(client) and (request := client.decoder.next()):
+            while client in self._clients and (request := client.decoder.next()):
                 self._serve(client, request)
         except wire.BadMessageError:
-            self._hang_up(client)
-
-    def _is_here(self, client: _Client) -> bool:
-        return self._clients.get(client.connection.fileno()) is client
-
-    def _send(self, client: _Client, message: bytes) -> None:
-        if not self._is_here(client):
-            return
-        try:
-            whole = client.connection.send(message) == len(message)
-        except OSError:
-            whole = False
-        if not whole:
-            self._hang_up(client)  # it does not read what it asked for
+            self._clients.hang_up(client)
 
     # What it may ask
 
@@ -172,7 +127,7 @@ class UsbIpDoor:
             case wire.DevList():
                 here = self._core.on_bus
                 more = wire.interfaces(self._core.configuration_descriptor())
-                self._send(client, wire.devlist([self._exported() + more] if here else []))
+                self._clients.send(client, wire.devlist([self._exported() + more] if here else []))
             case wire.Import(busid):
                 self._import(client, busid)
             case wire.Submit():
@@ -181,25 +136,25 @@ class UsbIpDoor:
                 transfer = client.pending.pop(unlinked, None)
                 if transfer is not None:
                     self._core.cancel(transfer, errno.ECONNRESET)
-                self._send(client, wire.unlinked(seqnum, errno.ECONNRESET if transfer else 0))
+                self._clients.send(client, wire.unlinked(seqnum, errno.ECONNRESET if transfer else 0))
 
     def _exported(self) -> bytes:
         return wire.exported(
             PATH,
             BUSID,
             BUS,
-            self._address,
+            self._core.address,
             self._core.device_descriptor(),
             self._core.configuration_descriptor(),
         )
 
     def _import(self, client: _Client, busid: str) -> None:
         if busid != BUSID or not self._core.on_bus or self._importers():
-            self._send(client, wire.imported(None))
+            self._clients.send(client, wire.imported(None))
             return
         client.decoder.imported = True
         self._inside.served.record("usbip", "imported", self._now_s)
-        self._send(client, wire.imported(self._exported()))
+        self._clients.send(client, wire.imported(self._exported()))
 
     def _submit(self, client: _Client, request: wire.Submit) -> None:
         setup = _control(request) if request.endpoint == 0 else None
@@ -212,13 +167,13 @@ class UsbIpDoor:
             if not status and way_in and request.flags & _SHORT_NOT_OK and len(came) < request.length:
                 status = errno.EREMOTEIO
             moved = len(came) if way_in else transfer.sent
-            self._send(client, wire.submitted(request.seqnum, status, moved, came))
+            self._clients.send(client, wire.submitted(request.seqnum, status, moved, came))
 
         transfer = Transfer(
             endpoint=request.endpoint, setup=setup, data=request.data, length=request.length, done=done
         )
         if len(client.pending) >= PENDING or request.seqnum in client.pending:
-            self._hang_up(client)
+            self._clients.hang_up(client)
             return
         client.pending[request.seqnum] = transfer
         self._core.submit(transfer)

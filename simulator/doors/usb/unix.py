@@ -14,7 +14,6 @@ import socket
 import struct
 import time
 from collections.abc import Callable
-from contextlib import ExitStack
 from pathlib import Path
 
 from simulator.devices.usb import Control, Shape
@@ -22,12 +21,11 @@ from simulator.doors.door import DoorError, Inside
 from simulator.doors.usb import wire
 from simulator.doors.usb.core import IN, Transfer, UsbCore
 from simulator.loop import Loop
+from simulator.sockets import Callers, listen_at
 
 CLIENTS = 32
 BUS, PORT = 1, 1
-_FIRST_ADDRESS, _LAST_ADDRESS = 2, 127
 _SEND_BUFFER = 4 * wire.MOST_BYTES
-_RECEIVE = 1 << 16
 
 
 class _Client:
@@ -55,10 +53,8 @@ class UsbUnixDoor:
         self._path = path
         self._shape = shape
         self._loop = loop
-        self._clients: dict[int, _Client] = {}
-        self._address = _FIRST_ADDRESS - 1
         self._now_s = 0.0
-        self._listener: socket.socket
+        self._clients: Callers[_Client]
         self._core: UsbCore
         self._inside: Inside
 
@@ -66,35 +62,14 @@ class UsbUnixDoor:
         self._now_s = now_s
         self._inside = inside
         self._core = UsbCore(inside, self._shape)
-        self._listener = socket.socket(socket.AF_UNIX)
         try:
-            self._listen()
+            listener = listen_at(self._path, CLIENTS)
         except OSError as error:
-            self._listener.close()
             raise DoorError(
                 f"usb:unix:{self._path}: {error.strerror or error}; choose another path in a folder that can"
                 " be written"
             ) from error
-        self._loop.watch(self._listener.fileno(), self._accept)
-
-    def _listen(self) -> None:
-        """Bound beside its place and moved there; a stale socket is replaced, a live one left alone."""
-        with ExitStack() as stack:
-            folder = os.open(self._path.parent, os.O_PATH | os.O_DIRECTORY)
-            stack.callback(os.close, folder)
-            near = f"/proc/self/fd/{folder}/"  # a socket's address holds 108 bytes, a path more
-            if self._path.exists():
-                if not self._path.is_socket():
-                    raise OSError(0, "a file stands there that is no socket")
-                probe = stack.enter_context(socket.socket(socket.AF_UNIX))
-                if probe.connect_ex(near + self._path.name) == 0:
-                    raise OSError(0, "another simulator serves there")
-            beside = self._path.with_name(f".{self._path.name}.{os.getpid()}")
-            beside.unlink(missing_ok=True)
-            self._listener.bind(near + beside.name)
-            self._listener.listen(CLIENTS)
-            self._listener.setblocking(False)
-            beside.replace(self._path)
+        self._clients = Callers(listener, self._loop, CLIENTS, self._greet, self._hear, self._gone)
 
     def address(self) -> str:
         return f"usb:unix:{self._path}"
@@ -102,18 +77,13 @@ class UsbUnixDoor:
     def follow(self, *, plugged: bool, powered: bool, now_s: float) -> None:
         self._now_s = now_s
         if self._core.follow(on_bus=plugged and powered):
-            for client in self._clients.values():
+            for client in self._clients:
                 client.claims = False
-            if self._core.on_bus:
-                self._address = self._address + 1 if self._address < _LAST_ADDRESS else _FIRST_ADDRESS
-            where = f"at {BUS}:{self._address}" if self._core.on_bus else "off the bus"
+            where = f"at {BUS}:{self._core.address}" if self._core.on_bus else "off the bus"
             self._inside.served.record("usb", where, now_s)
 
     def close(self) -> None:
-        for client in list(self._clients.values()):
-            self._hang_up(client)
-        self._loop.unwatch(self._listener.fileno())
-        self._listener.close()
+        self._clients.close()
         self._path.unlink(missing_ok=True)
 
     def put(self, data: bytes, now_s: float) -> None:
@@ -131,60 +101,41 @@ class UsbUnixDoor:
         self._core.notice(data)
 
     def _openers(self) -> list[_Client]:
-        return [client for client in self._clients.values() if client.address == self._address]
+        return [client for client in self._clients if client.address == self._core.address]
 
     def tick(self, now_s: float) -> None:
         self._now_s = now_s
         self._core.tick(now_s)
         if not self._core.configuration:
-            for client in self._clients.values():
+            for client in self._clients:
                 client.claims = False
-        for client in list(self._clients.values()):
+        for client in self._clients:
             if client.pending and client.until_s is not None and client.until_s <= now_s:
                 self._core.cancel(client.pending, errno.ETIMEDOUT)
 
     def next_s(self, now_s: float) -> float | None:  # noqa: ARG002
-        moments = [client.until_s for client in self._clients.values() if client.pending]
+        moments = [client.until_s for client in self._clients if client.pending]
         return min((s for s in (*moments, self._core.next_s()) if s is not None), default=None)
 
     # Clients
 
-    def _accept(self) -> None:
-        try:
-            connection, _ = self._listener.accept()
-        except (BlockingIOError, ConnectionAbortedError):
-            return  # it went away while it waited
-        if len(self._clients) >= CLIENTS:
-            connection.close()
-            return
-        connection.setblocking(False)
+    @staticmethod
+    def _greet(connection: socket.socket) -> _Client:
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _SEND_BUFFER)
-        client = _Client(connection)
-        self._clients[connection.fileno()] = client
-        self._loop.watch(connection.fileno(), lambda: self._read(client))
+        return _Client(connection)
 
-    def _hang_up(self, client: _Client) -> None:
-        if self._clients.pop(client.connection.fileno(), None) is None:
-            return
+    def _gone(self, client: _Client) -> None:
         if pending := client.pending:
             client.pending = None
             self._core.cancel(pending, errno.ECONNRESET)
         if client.address is not None:
             self._note("close", client)
-        self._loop.unwatch(client.connection.fileno())
-        client.connection.close()
 
-    def _read(self, client: _Client) -> None:
-        try:
-            data = client.connection.recv(_RECEIVE)
-        except BlockingIOError:
-            return
-        except OSError:
-            data = b""
+    def _hear(self, client: _Client, data: bytes) -> None:
         self._now_s = time.monotonic()
         client.held += data
-        if not data or client.pending:
-            self._hang_up(client)  # gone, or not waiting for its reply
+        if client.pending:
+            self._clients.hang_up(client)  # it does not wait for its reply
         elif len(client.held) >= wire.REQUEST.size:
             self._work(client)
 
@@ -194,7 +145,7 @@ class UsbUnixDoor:
         out = wire.goes_out(op, kind)
         end = wire.REQUEST.size + (length if out else 0)
         if op not in _OPERATIONS or length > wire.MOST_BYTES or len(client.held) > end:
-            self._hang_up(client)
+            self._clients.hang_up(client)
             return
         if len(client.held) < end:
             return
@@ -215,16 +166,11 @@ class UsbUnixDoor:
         _OPERATIONS[op](self, client, asked)
 
     def _has_open(self, client: _Client) -> bool:
-        return self._core.on_bus and client.address == self._address
+        return self._core.on_bus and client.address == self._core.address
 
     def _reply(self, client: _Client, status: int, data: bytes = b"", moved: int | None = None) -> None:
-        message = wire.REPLY.pack(status, len(data) if moved is None else moved) + data
-        try:
-            whole = client.connection.send(message) == len(message)
-        except OSError:
-            whole = False
-        if not whole:
-            self._hang_up(client)  # it does not read what it asked for
+        head = wire.REPLY.pack(status, len(data) if moved is None else moved)
+        self._clients.send(client, head + data)
 
     def _note(self, what: str, client: _Client, more: str = "") -> None:
         self._inside.served.record(f"usb {what}", f"{client}{more and f' {more}'}", self._now_s)
@@ -235,15 +181,15 @@ class UsbUnixDoor:
         if not self._core.on_bus:
             self._reply(client, 0)
             return
-        standing = wire.STANDING.pack(BUS, self._address, PORT)
+        standing = wire.STANDING.pack(BUS, self._core.address, PORT)
         whole = self._core.device_descriptor() + self._core.configuration_descriptor()
         self._reply(client, 0, standing + whole)
 
     def _open(self, client: _Client, asked: Control) -> None:
-        if not self._core.on_bus or asked.value != self._address or client.address is not None:
+        if not self._core.on_bus or asked.value != self._core.address or client.address is not None:
             self._reply(client, errno.ENODEV)
             return
-        client.address = self._address
+        client.address = self._core.address
         self._note("open", client)
         self._reply(client, 0)
 
@@ -263,7 +209,7 @@ class UsbUnixDoor:
     def _cannot_claim(self, client: _Client) -> int:
         if not self._core.configuration:
             return errno.ENOENT
-        others = (other for other in self._clients.values() if other is not client)
+        others = (other for other in self._clients if other is not client)
         return errno.EBUSY if any(other.claims for other in others) else 0
 
     def _get_configuration(self, client: _Client, _asked: Control) -> None:
@@ -271,7 +217,7 @@ class UsbUnixDoor:
 
     def _set_configuration(self, client: _Client, asked: Control) -> None:
         self._note("set configuration", client, str(asked.value))
-        if any(other.claims for other in self._clients.values()):
+        if any(other.claims for other in self._clients):
             self._reply(client, errno.EBUSY)
             return
         self._submit(client, 0, Control(request_type=0x00, request=0x09, value=asked.value))
