@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from simulator.devices.printer.escpos_stream import HELD_BYTES, CommandStream, RealTimeScanner, Token
+from simulator.devices.printer.escpos_stream import EscposStream, RealTimeScanner
+from simulator.devices.printer.stream import HELD_BYTES, Token
 
 # One of each shape, as python-escpos and tills send them.
 COMMANDS = [
@@ -61,7 +62,7 @@ def joined(tokens: Sequence[Token]) -> list[tuple[str, bytes]]:
 
 
 def fed(stream: bytes, cuts: Sequence[int]) -> list[tuple[str, bytes]]:
-    parser, tokens, at = CommandStream(), list[Token](), 0
+    parser, tokens, at = EscposStream(), list[Token](), 0
     for cut in [*sorted(cuts), len(stream)]:
         tokens += parser.feed(stream[at:cut])
         at = max(at, cut)
@@ -80,7 +81,7 @@ def scanned(stream: bytes, cuts: Sequence[int]) -> tuple[bytes, list[bytes]]:
 
 @pytest.mark.parametrize("command", COMMANDS, ids=lambda command: command.hex())
 def test_each_command_is_as_long_as_the_manual_says(command: bytes) -> None:
-    tokens = CommandStream().feed(command + b"A\n")
+    tokens = EscposStream().feed(command + b"A\n")
     assert [token.data for token in tokens] == [command, b"A", b"\n"]
 
 
@@ -113,7 +114,7 @@ def test_real_time_status_is_found_inside_a_picture_and_stays_part_of_it() -> No
 
 
 def test_a_picture_that_claims_gigabytes_is_not_held() -> None:
-    parser = CommandStream()
+    parser = EscposStream()
     parser.feed(bytes.fromhex("1d 76 30 00 ff ff ff ff"))
     got = 0
     for _ in range(40):
@@ -124,13 +125,13 @@ def test_a_picture_that_claims_gigabytes_is_not_held() -> None:
 
 @pytest.mark.parametrize(("prints", "left"), [(True, [b"a", b"x"]), (False, [b"x"])])
 def test_an_unknown_command_is_printed_or_swallowed(prints: bool, left: list[bytes]) -> None:
-    parser = CommandStream()
+    parser = EscposStream()
     parser.unknown, parser.prints_unknown = {"GS a"}, prints
     assert [token.data for token in parser.feed(b"\x1da\x0f")] + [t.data for t in parser.feed(b"x")] == left
 
 
 @pytest.mark.parametrize(("prints", "left"), [(True, b"\x7fx"), (False, b"x")])
 def test_a_command_in_no_table_loses_its_first_byte_or_two(prints: bool, left: bytes) -> None:
-    parser = CommandStream()
+    parser = EscposStream()
     parser.prints_unknown = prints
     assert b"".join(token.data for token in parser.feed(b"\x1b\x7fx")) == left

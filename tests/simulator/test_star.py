@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from simulator.devices.printer.printing import BUFFER_BYTES, ROOM_BYTES
 from simulator.devices.printer.star import StarPrinter
 from simulator.devices.printer.star_commands import COMMANDS
-from simulator.devices.printer.star_stream import HELD_BYTES, CommandStream, RequestScanner
+from simulator.devices.printer.star_stream import RequestScanner, StarStream
+from simulator.devices.printer.stream import HELD_BYTES
 from simulator.devices.usb import Control, has_usb
 from tests.simulator.bench import Bench
 
@@ -246,7 +247,7 @@ def test_any_bytes_are_taken_and_what_waits_is_bounded(chunks: list[bytes]) -> N
 def test_how_the_stream_is_cut_changes_nothing(data: bytes, cuts: list[int]) -> None:
     data = b"\x1b\x06\x01A\n" + data + b"\x1b\x06\x01"
     at = sorted({0, len(data), *(cut for cut in cuts if cut < len(data))})
-    whole, pieces = (CommandStream(), RequestScanner()), (CommandStream(), RequestScanner())
+    whole, pieces = (StarStream(), RequestScanner()), (StarStream(), RequestScanner())
     parts = [data[start:end] for start, end in itertools.pairwise(at)]
     tokens = [token.data for part in parts for token in pieces[0].feed(part)]
     assert b"".join(tokens) == b"".join(token.data for token in whole[0].feed(data))
@@ -255,7 +256,7 @@ def test_how_the_stream_is_cut_changes_nothing(data: bytes, cuts: list[int]) -> 
 
 
 def test_a_gigantic_image_is_held_in_pieces() -> None:
-    stream = CommandStream()
+    stream = StarStream()
     stream.feed(b"\x1bk\xff\xff")
     for _ in range(30):
         stream.feed(bytes(1 << 16))

@@ -15,7 +15,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from simulator.devices.device import Knob
-from simulator.devices.printer.escpos_commands import Role
+from simulator.devices.printer.command import Role
 from simulator.devices.printer.escpos_queries import (
     CUTS,
     HEATED,
@@ -26,10 +26,11 @@ from simulator.devices.printer.escpos_queries import (
     Counters,
 )
 from simulator.devices.printer.escpos_status import Standing
-from simulator.devices.printer.escpos_stream import CommandStream, RealTimeScanner, Token
+from simulator.devices.printer.escpos_stream import EscposStream, RealTimeScanner
 from simulator.devices.printer.escpos_text import Rendering
 from simulator.devices.printer.printing import Printing
-from simulator.devices.printer.usb_printer import printer_control, printer_interface
+from simulator.devices.printer.stream import Token
+from simulator.devices.printer.usb_class import printer_control, printer_interface
 from simulator.devices.usb import CONFIGURED, SUPPLY, Control, Shape
 
 KNOBS = (
@@ -79,7 +80,7 @@ class EscposPrinter(Printing[Token]):
 
     def __init__(self) -> None:
         self._scanner = RealTimeScanner()
-        self._stream = CommandStream()
+        self._stream = EscposStream()
         super().__init__(KNOBS, self._stream)
         self._rendering = Rendering()
         self._standing = Standing.of(self.knobs)

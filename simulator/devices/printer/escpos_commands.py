@@ -6,48 +6,18 @@ of the multi-byte families as in kunif/EscPosUtils. A command that is not here i
 
 from __future__ import annotations
 
-import enum
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import TypeAlias
+from simulator.devices.printer.command import (
+    Command,
+    Length,
+    Role,
+    fixed,
+    little_endian,
+    stored_images,
+    to_nul,
+)
 
 ESC, FS, GS, DLE = 0x1B, 0x1C, 0x1D, 0x10
 LF, FF, CR, HT, CAN = 0x0A, 0x0C, 0x0D, 0x09, 0x18
-
-Length: TypeAlias = Callable[[bytes], int]
-"""Parameters seen so far -> how many there are in all; more than seen so far when it takes more to know."""
-
-
-class Role(enum.Enum):
-    """What a command does, as far as status, paper and answers are concerned."""
-
-    SETTING = enum.auto()  #: changes how things look, or something not simulated
-    PRINTS = enum.auto()  #: makes marks or moves paper
-    REAL_TIME = enum.auto()  #: acted upon when received, wherever it stands
-    AUTO_STATUS = enum.auto()  #: GS a
-    QUERY = enum.auto()  #: answered when its turn comes
-
-
-@dataclass(frozen=True, slots=True)
-class Command:
-    name: str
-    prefix: bytes
-    length: Length
-    role: Role
-
-
-def fixed(count: int) -> Length:
-    return lambda _seen: count
-
-
-def to_nul(seen: bytes) -> int:
-    end = seen.find(0)
-    return end + 1 if end >= 0 else len(seen) + 1
-
-
-def little_endian(width: int) -> Length:
-    """A length of `width` bytes, then as many bytes of parameters."""
-    return lambda seen: width + int.from_bytes(seen[:width], "little") if len(seen) >= width else width
 
 
 def family(seen: bytes) -> int:
@@ -91,17 +61,6 @@ def characters(seen: bytes) -> int:
     return at
 
 
-def nv_images(seen: bytes) -> int:
-    """FS q: n, then n images of xL xH yL yH and x times y times 8 bytes."""
-    at = 1
-    for _ in range(seen[0] if seen else 0):
-        if len(seen) < at + 4:
-            return at + 4
-        x, y = int.from_bytes(seen[at : at + 2], "little"), int.from_bytes(seen[at + 2 : at + 4], "little")
-        at += 4 + x * y * 8
-    return at
-
-
 def barcode(seen: bytes) -> int:
     """GS k: up to m=6 the data ends with NUL; from 65 on it is counted."""
     if not seen:
@@ -140,7 +99,7 @@ COMMANDS: tuple[Command, ...] = (
     Command("ESC &", b"\x1b&", characters, Role.SETTING),
     Command("ESC (", b"\x1b(", family, Role.SETTING),
     Command("FS (", b"\x1c(", family, Role.SETTING),
-    Command("FS q", b"\x1cq", nv_images, Role.SETTING),
+    Command("FS q", b"\x1cq", stored_images, Role.SETTING),
     Command("FS g", b"\x1cg", nv_data, Role.SETTING),
     Command("GS *", b"\x1d*", downloaded, Role.SETTING),
     Command("GS C", b"\x1dC", by_first({0x30: 3, 0x31: 7, 0x32: 3}, 1), Role.SETTING),

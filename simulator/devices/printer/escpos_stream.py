@@ -7,40 +7,14 @@ command that stands between two commands is not print data; inside one it is par
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator
 
-from simulator.devices.printer.escpos_commands import COMMANDS, DLE, Command, Role
-
-HELD_BYTES = 1 << 18
-"""A longer command is handed on in pieces: an image may claim gigabytes."""
+from simulator.devices.printer.command import Command, Role
+from simulator.devices.printer.escpos_commands import COMMANDS, DLE
+from simulator.devices.printer.stream import PRINTABLE_FROM, CommandStream, Token, by_lead, is_real_time
 
 _REAL_TIME = tuple(c for c in COMMANDS if c.role is Role.REAL_TIME)
-_BY_LEAD: dict[int, tuple[Command, ...]] = {
-    lead: tuple(
-        sorted((c for c in COMMANDS if c.prefix[0] == lead), key=lambda c: len(c.prefix), reverse=True)
-    )
-    for lead in {c.prefix[0] for c in COMMANDS}
-}
-_PRINTABLE = bytes(range(0x20, 0x100))
-
-
-@dataclass(frozen=True, slots=True)
-class Token:
-    """One command with its bytes, or (`command` None) a run of characters."""
-
-    command: Command | None
-    data: bytes
-    whole: bool = True  #: False: a piece of a command too long to be held
-
-    @property
-    def name(self) -> str:
-        """Of the command; empty for characters."""
-        return self.command.name if self.command else ""
-
-    @property
-    def parameters(self) -> bytes:
-        return self.data[len(self.command.prefix) :] if self.command else self.data
+_BY_LEAD = by_lead(COMMANDS)
 
 
 def real_time(buffer: bytes, at: int) -> tuple[Command, int] | int | None:
@@ -86,85 +60,30 @@ class RealTimeScanner:
         self._tail = b""
 
 
-class CommandStream:
-    """Cuts a stream into tokens. Commands whose names are in `unknown` are not known to this printer."""
+class EscposStream(CommandStream):
+    """Real-time commands are left out: `RealTimeScanner` finds them."""
 
     def __init__(self) -> None:
-        self.unknown: Collection[str] = ()
+        super().__init__()
         self.prints_unknown = True  #: what it does not know loses its first byte and is printed as text
-        self._held = bytearray()
-        self._rest = 0  #: bytes still to come of a command handed on in pieces
-        self._running: Command | None = None
-
-    def held(self) -> int:
-        """Bytes of a command that is not complete yet."""
-        return len(self._held)
-
-    def clear(self) -> None:
-        self._held.clear()
-        self._rest, self._running = 0, None
 
     def feed(self, data: bytes) -> list[Token]:
-        """Every token that is complete by now, in order; real-time commands are left out."""
-        self._held += data
-        tokens: list[Token] = []
-        while self._held:
-            taken = self._piece() if self._running else self._next()
-            if taken is None:
-                break
-            if taken.data and not (taken.command and taken.command.role is Role.REAL_TIME):
-                tokens.append(taken)
-        return tokens
-
-    def _take(self, command: Command | None, count: int, *, whole: bool = True) -> Token:
-        token = Token(command, bytes(self._held[:count]), whole)
-        del self._held[:count]
-        return token
-
-    def _piece(self) -> Token:
-        token = self._take(self._running, min(self._rest, len(self._held)), whole=False)
-        self._rest -= len(token.data)
-        if not self._rest:
-            self._running = None
-        return token
+        return [token for token in super().feed(data) if not is_real_time(token)]
 
     def _next(self) -> Token | None:
         lead = self._held[0]
-        if lead >= 0x20:
-            return self._take(None, self._characters())
+        if lead >= PRINTABLE_FROM:
+            return self._characters()
         if lead not in _BY_LEAD:
             return self._drop(1)
-        for command in _BY_LEAD[lead]:
-            size = len(command.prefix)
-            seen = self._held[:size]
-            if seen != command.prefix[: len(seen)]:
-                continue
-            if len(seen) < size:
-                return None
+        if command := self._begun(_BY_LEAD[lead]):
             return self._command(command)
         if len(self._held) < 2:
             return None
         return self._drop(1 if self.prints_unknown else 2)
 
     def _command(self, command: Command) -> Token | None:
-        known = command.name not in self.unknown
-        if not known and self.prints_unknown:
+        begun = len(self._held) >= len(command.prefix)
+        if begun and self.prints_unknown and command.name in self.unknown:
             return self._drop(1)
-        size = len(command.prefix)
-        length = size + command.length(bytes(self._held[size:]))
-        if length <= len(self._held):
-            return self._take(command, length) if known else self._drop(length)
-        if len(self._held) < HELD_BYTES:
-            return None
-        self._running, self._rest = command, length
-        return self._piece()
-
-    def _characters(self) -> int:
-        """How long the run of characters is that the held bytes begin with."""
-        rest = self._held.lstrip(_PRINTABLE)
-        return len(self._held) - len(rest)
-
-    def _drop(self, count: int) -> Token:
-        """Swallowed without a trace: an unknown command, or a control code without a glyph."""
-        del self._held[:count]
-        return Token(None, b"")
+        return super()._command(command)

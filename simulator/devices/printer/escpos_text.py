@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from simulator.devices.printer.escpos_stream import Token
+from simulator.devices.printer.stream import Token
 
 # ESC t n (TM-T88III p276): the pages python knows by name.
 _PAGES = {

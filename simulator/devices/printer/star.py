@@ -16,12 +16,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from simulator.devices.device import Knob
+from simulator.devices.printer.command import Role
 from simulator.devices.printer.printing import Printing
-from simulator.devices.printer.star_commands import Role
 from simulator.devices.printer.star_status import COUNTS, Standing
-from simulator.devices.printer.star_stream import CommandStream, RequestScanner, Token, is_real_time
+from simulator.devices.printer.star_stream import RequestScanner, StarStream
 from simulator.devices.printer.star_text import SELF_PRINT, on_paper
-from simulator.devices.printer.usb_printer import printer_control, printer_interface
+from simulator.devices.printer.stream import Token, is_real_time
+from simulator.devices.printer.usb_class import printer_control, printer_interface
 from simulator.devices.usb import CONFIGURED, SUPPLY, Control, Shape
 
 VERSION = "Ver1.0"
@@ -71,7 +72,7 @@ class StarPrinter(Printing[Token]):
 
     def __init__(self) -> None:
         self._scanner = RequestScanner()
-        self._stream = CommandStream()
+        self._stream = StarStream()
         super().__init__(KNOBS, self._stream)
         self._standing = Standing.of(self.knobs)
         self._automatic = False  #: ESC RS a

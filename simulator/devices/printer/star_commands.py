@@ -6,29 +6,17 @@ manual, command list. A command that is not here is unknown to the printer: it l
 
 from __future__ import annotations
 
-import enum
-from dataclasses import dataclass
-
-from simulator.devices.printer.escpos_commands import Length, fixed, little_endian, to_nul
+from simulator.devices.printer.command import (
+    Command,
+    Length,
+    Role,
+    fixed,
+    little_endian,
+    stored_images,
+    to_nul,
+)
 
 ESC, RS = 0x1B, 0x1E
-
-
-class Role(enum.Enum):
-    """What a command does, as far as status, paper and answers are concerned."""
-
-    SETTING = enum.auto()  #: changes how things look, or something not simulated
-    PRINTS = enum.auto()  #: makes marks or moves paper
-    REAL_TIME = enum.auto()  #: acted upon when received, not when its turn comes
-    QUEUED = enum.auto()  #: acted upon when its turn comes
-
-
-@dataclass(frozen=True, slots=True)
-class Command:
-    name: str
-    prefix: bytes
-    length: Length
-    role: Role = Role.SETTING
 
 
 def to_lf_nul(seen: bytes) -> int:
@@ -50,17 +38,6 @@ def image(rows: int) -> Length:
 def page_length(seen: bytes) -> int:
     """ESC C n in lines; ESC C 0 n in inches."""
     return 2 if seen[:1] == b"\0" else 1
-
-
-def logos(seen: bytes) -> int:
-    """ESC FS q: n, then n images of xL xH yL yH and x times y times 8 bytes."""
-    at = 1
-    for _ in range(seen[0] if seen else 0):
-        if len(seen) < at + 4:
-            return at + 4
-        x, y = int.from_bytes(seen[at : at + 2], "little"), int.from_bytes(seen[at + 2 : at + 4], "little")
-        at += 4 + x * y * 8
-    return at
 
 
 def code_setting(seen: bytes) -> int:
@@ -105,7 +82,7 @@ COMMANDS: tuple[Command, ...] = (
     Command("ESC #", b"\x1b#", to_lf_nul),
     Command("ESC # *", b"\x1b#*\n\0", fixed(0), Role.QUEUED),
     Command("ESC ? LF NUL", b"\x1b?\n\0", fixed(0), Role.QUEUED),
-    Command("ESC FS q", b"\x1b\x1cq", logos),
+    Command("ESC FS q", b"\x1b\x1cq", stored_images),
     Command("ESC FS p", b"\x1b\x1cp", fixed(2), Role.PRINTS),
     Command("ESC RS", b"\x1b\x1e", fixed(2)),
     Command("ESC RS a", b"\x1b\x1ea", fixed(1), Role.QUEUED),

@@ -8,41 +8,15 @@ between two commands alone.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator
 
-from simulator.devices.printer.star_commands import COMMANDS, ESC, RASTER, Command, Role
+from simulator.devices.printer.command import Command
+from simulator.devices.printer.star_commands import COMMANDS, ESC, RASTER
+from simulator.devices.printer.stream import PRINTABLE_FROM, CommandStream, Token, by_lead
 
 REQUEST = b"\x1b\x06\x01"
-HELD_BYTES = 1 << 18
-"""A longer command is handed on in pieces: an image may claim megabytes."""
-
-_PRINTABLE = bytes(range(0x20, 0x100))
-_BY_LEAD: dict[int, tuple[Command, ...]] = {
-    lead: tuple(
-        sorted((c for c in COMMANDS if c.prefix[0] == lead), key=lambda c: len(c.prefix), reverse=True)
-    )
-    for lead in {c.prefix[0] for c in COMMANDS}
-}
+_BY_LEAD = by_lead(COMMANDS)
 _IN_RASTER = {**_BY_LEAD, **{c.prefix[0]: (c,) for c in RASTER}}
-
-
-@dataclass(frozen=True, slots=True)
-class Token:
-    """One command with its bytes, or (`command` None) a run of characters."""
-
-    command: Command | None
-    data: bytes
-    whole: bool = True  #: False: a piece of a command too long to be held
-
-    @property
-    def name(self) -> str:
-        """Of the command; empty for characters."""
-        return self.command.name if self.command else ""
-
-    @property
-    def parameters(self) -> bytes:
-        return self.data[len(self.command.prefix) :] if self.command else self.data
 
 
 class RequestScanner:
@@ -69,77 +43,25 @@ class RequestScanner:
         self._seen = b""
 
 
-class CommandStream:
-    """Cuts a stream into tokens. Commands whose names are in `unknown` leave no token."""
-
-    def __init__(self) -> None:
-        self.unknown: Collection[str] = ()
-        self.clear()
-
-    def held(self) -> int:
-        """Bytes of a command that is not complete yet."""
-        return len(self._held)
+class StarStream(CommandStream):
+    """Between ESC * r A and ESC * r B the lines of a raster are commands too."""
 
     def clear(self) -> None:
-        self._held = bytearray()
-        self._rest = 0  #: bytes still to come of a command handed on in pieces
-        self._running: Command | None = None
+        super().clear()
         self._raster = False
 
-    def feed(self, data: bytes) -> list[Token]:
-        """Every token that is complete by now, in order."""
-        self._held += data
-        tokens: list[Token] = []
-        while self._held:
-            taken = self._piece() if self._running else self._next()
-            if taken is None:
-                break
-            if taken.data and taken.name not in self.unknown:
-                tokens.append(taken)
-        return tokens
-
     def _take(self, command: Command | None, count: int, *, whole: bool = True) -> Token:
-        token = Token(command, bytes(self._held[:count]), whole)
-        del self._held[:count]
+        token = super()._take(command, count, whole=whole)
         if token.name in ("ESC * r A", "ESC * r B"):
             self._raster = token.name == "ESC * r A"
         return token
 
-    def _piece(self) -> Token:
-        token = self._take(self._running, min(self._rest, len(self._held)), whole=False)
-        self._rest -= len(token.data)
-        if not self._rest:
-            self._running = None
-        return token
-
     def _next(self) -> Token | None:
         lead = self._held[0]
-        if not self._raster and lead >= 0x20:
-            return self._take(None, len(self._held) - len(self._held.lstrip(_PRINTABLE)))
-        for command in (_IN_RASTER if self._raster else _BY_LEAD).get(lead, ()):
-            seen = self._held[: len(command.prefix)]
-            if seen != command.prefix[: len(seen)]:
-                continue
-            return self._command(command) if len(seen) == len(command.prefix) else None
-        if lead >= 0x20:
+        if not self._raster and lead >= PRINTABLE_FROM:
+            return self._characters()
+        if command := self._begun((_IN_RASTER if self._raster else _BY_LEAD).get(lead, ())):
+            return self._command(command)
+        if lead >= PRINTABLE_FROM:
             return self._take(None, 1)
         return self._drop(2 if lead == ESC else 1)
-
-    def _command(self, command: Command) -> Token | None:
-        size = len(command.prefix)
-        length = size + command.length(bytes(self._held[size:]))
-        if length <= len(self._held):
-            return self._take(command, length)
-        if len(self._held) < HELD_BYTES:
-            return None
-        self._running, self._rest = command, length
-        return self._piece()
-
-    def _drop(self, count: int) -> Token:
-        """Swallowed without a trace: an unknown command, or a control code without a glyph."""
-        del self._held[:count]
-        return Token(None, b"")
-
-
-def is_real_time(token: Token) -> bool:
-    return token.command is not None and token.command.role is Role.REAL_TIME

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from simulator.devices.printer.star_stream import Token
+from simulator.devices.printer.stream import Token
 
 SELF_PRINT = "[self print]\n"
 _CUT = "-------- cut --------\n"
