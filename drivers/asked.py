@@ -14,13 +14,12 @@ from typing import Protocol
 from drivers.api import Deadline, Json, Level, Observation, Occasion, Setup, Step, VerifiedBy
 from drivers.belief import NEEDED, Belief
 from drivers.errors import LinkError
-from drivers.exchange import Exchange, Seen
+from drivers.exchange import IDENTITY_CHANGED, Exchange, Seen
 from drivers.picture import Picture
 from drivers.silence import Outcome, kinds
 from drivers.usb_control import notices
 from drivers.way import Way
 
-IDENTITY_CHANGED = "identity_changed"
 ASKS_MOST = 2 * NEEDED
 """At one poll, of a device that says something else each time."""
 HARMLESS = ("paper_near_end",)
@@ -94,7 +93,9 @@ class AskedDriver:
         who = (IDENTITY_CHANGED,) if dialogue.identifies else ()
         way = kinds(setup.link.scheme, shared=setup.shared, answers=answers)
         self._kinds = (*way, *who, *dialogue.kinds)
-        self._picture = Picture(self._kinds, dialogue.kinds, setup.clock, dialogue.verified_by)
+        own: dict[str, VerifiedBy] = dict.fromkeys(dialogue.kinds, dialogue.verified_by)
+        own |= dict.fromkeys(who, "readback")
+        self._picture = Picture(self._kinds, own, setup.clock)
         self._who: Mapping[str, str] = {}
         self._evidence: Mapping[str, Json] = {}
         self._missed = self._garbled = 0

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field, replace
 from drivers.api import Clock, Json, Memory
 from drivers.identity import is_own_serial
 
+IDENTITY_CHANGED = "identity_changed"  #: the condition that comes of it
 LASTS_S = 86400.0
 CLOCK_SLACK_S = 3600.0  #: the wall clock may be set back; by more, and the day is over
 

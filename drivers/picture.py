@@ -9,20 +9,12 @@ from drivers.api import Clock, Condition, Json, Observation, Power, VerifiedBy
 
 
 class Picture:
-    """`own`: the kinds that the device says of itself; the others are what the way to it shows."""
+    """`own`: how the kinds are known that the device says of itself; the others, the way to it shows."""
 
-    def __init__(
-        self,
-        kinds: Collection[str],
-        own: Collection[str],
-        clock: Clock,
-        verified_by: VerifiedBy = "readback",
-    ) -> None:
+    def __init__(self, kinds: Collection[str], own: Mapping[str, VerifiedBy], clock: Clock) -> None:
         self._clock = clock
         self._own = frozenset(own)
-        self._how: Mapping[str, VerifiedBy] = {
-            kind: verified_by if kind in self._own else "transport" for kind in kinds
-        }
+        self._how: Mapping[str, VerifiedBy] = {kind: own.get(kind, "transport") for kind in kinds}
         self._known = {kind: Condition(None, 0.0, how) for kind, how in self._how.items()}
         self._heard_wall_s: float | None = None
         self._read_wall_s = 0.0

@@ -21,14 +21,13 @@ from drivers.api import (
     Setup,
     Step,
 )
-from drivers.exchange import Exchange
+from drivers.exchange import IDENTITY_CHANGED, Exchange
 from drivers.passive.source import Source
 from drivers.passive.watched import WatchedSource
 
 UNREACHABLE = "unreachable"
 UNPLUGGED = "unplugged"
 FROZEN = "frozen"
-IDENTITY_CHANGED = "identity_changed"
 
 _TRUST = ("device", "kernel", "system")
 """Who is believed first; the next are asked for what the ones before do not know."""

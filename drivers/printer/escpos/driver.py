@@ -12,7 +12,7 @@ from collections.abc import Iterator
 
 from drivers.api import Deadline, DriverSpec, Json, Level, Observation, Occasion, Setup, Step, Verdict
 from drivers.errors import LinkError
-from drivers.exchange import Exchange, Seen
+from drivers.exchange import IDENTITY_CHANGED, Exchange, Seen
 from drivers.learned import Learned
 from drivers.picture import Picture
 from drivers.printer.drawer import OPTIONS, Drawer
@@ -70,13 +70,14 @@ class EscposDriver:
         self._drawer_open_level = level if isinstance(level, str) else None
         self._kinds = (
             *kinds(setup.link.scheme, shared=setup.shared),
-            *(("identity_changed",) if self._profile.info or self._usb.there else ()),
+            *((IDENTITY_CHANGED,) if self._profile.info or self._usb.there else ()),
             *(("stalled",) if self._profile.completion else ()),
             *status.CONDITIONS,
         )
         self._missed_answers = self._garbled_answers = self._losses = 0
         self._lost_s = -math.inf
-        self._picture = Picture(self._kinds, (*status.CONDITIONS, "stalled"), setup.clock)
+        own = (*status.CONDITIONS, "stalled", IDENTITY_CHANGED)
+        self._picture = Picture(self._kinds, dict.fromkeys(own, "readback"), setup.clock)
 
     # -- the contract ------------------------------------------------------------------------------
 
@@ -239,7 +240,7 @@ class EscposDriver:
         )
         values = {
             **self._judge.conditions(),
-            "identity_changed": self._exchange.changed(),
+            IDENTITY_CHANGED: self._exchange.changed(),
             "stalled": self._completion.stalled,
             **own,
         }
@@ -279,7 +280,7 @@ class EscposDriver:
     def _evidence(self, kind: str) -> dict[str, Json]:
         if kind in status.CONDITIONS:
             return dict(self._talk.raw)
-        if kind == "identity_changed":
+        if kind == IDENTITY_CHANGED:
             return self._exchange.evidence()
         return self._way.evidence()
 
