@@ -171,13 +171,22 @@ class Machine:
         return unit if usual or any(config in line.split() for line in unit.get("ExecStart", ())) else {}
 
     def unit(self, name: str = "tillwatch.service") -> dict[str, list[str]]:
-        """Key -> values of the unit and its drop-ins, from the first folder that has it."""
-        found: dict[str, list[str]] = {}
+        """Key -> values of the unit and its drop-ins, as systemd.unit(5) puts them together.
+
+        The unit of the first folder that has it; drop-ins by name, of one name that of the first folder. An
+        empty value ends what stood before it.
+        """
         home = next((at for at in _UNIT_FOLDERS if self.path(f"{at}/{name}").is_file()), None)
         texts = [self.text(f"{home}/{name}") or ""] if home else []
-        texts += [text for at in _UNIT_FOLDERS for _, text in self.texts(f"{at}/{name}.d/*.conf")]
-        for key, value in re.findall(r"(?m)^(\w+)=(.*)$", "\n".join(texts)):
-            found.setdefault(key, []).append(value.strip())
+        more = [file for at in reversed(_UNIT_FOLDERS) for file in self.texts(f"{at}/{name}.d/*.conf")]
+        texts += [text for _, text in sorted({Path(path).name: text for path, text in more}.items())]
+        found: dict[str, list[str]] = {}
+        for key, value in re.findall(r"(?m)^(\w+)=(.*)$", "\n".join(texts).replace("\\\n", " ")):
+            values = found.setdefault(key, [])
+            if value.strip():
+                values.append(value.strip())
+            else:
+                values.clear()
         return found
 
     def udev(self, number: str | None, kind: str = "c") -> dict[str, str]:

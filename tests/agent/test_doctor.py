@@ -397,6 +397,22 @@ def test_a_unit_from_before_usb(tmp_path: Path) -> None:
     assert found(machine, configured(EPSON)) == []
 
 
+def test_a_unit_is_put_together_as_systemd_does(tmp_path: Path) -> None:
+    machine = terminals.epson(tmp_path)
+    usual = "lib/systemd/system/till.service"
+    machine.file(f"usr/{usual}", "[Service]\nUser=shipped\nDeviceAllow=char-188 rw\nExecStart=a \\\n b\n")
+    machine.file(f"usr/{usual}.d/10-maker.conf", "[Service]\nUser=maker\nGroup=maker\n")
+    machine.file(f"usr/{usual}.d/20-shop.conf", "[Service]\nGroup=hidden\n")
+    machine.file("etc/systemd/system/till.service.d/05-first.conf", "[Service]\nUser=first\nDeviceAllow=\n")
+    machine.file("etc/systemd/system/till.service.d/20-shop.conf", "[Service]\nDeviceAllow=char-189 rw\n")
+    assert Looked(tmp_path).unit("till.service") == {
+        "User": ["shipped", "first", "maker"],  # by name of the file: the last one counts
+        "Group": ["maker"],  # of two drop-ins of one name, that in /etc
+        "DeviceAllow": ["char-189 rw"],  # an empty value ends what stood before
+        "ExecStart": ["a   b"],
+    }
+
+
 def test_a_user_that_does_not_exist(tmp_path: Path) -> None:
     machine = terminals.epson(tmp_path)
     machine.file("etc/passwd", "root:x:0:0::/root:/bin/sh\nbroken\nodd:x:x:x:::\n")
