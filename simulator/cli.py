@@ -15,7 +15,7 @@ import click
 from simulator.control import ControlError, tell
 from simulator.counter import BROKER, Counter, TillPlan, agents_socket
 from simulator.devices.device import BadSetting
-from simulator.devices.models import MODELS
+from simulator.devices.models import DOORS, MODELS
 from simulator.doors.door import DoorError
 from simulator.faults import FAULTS
 from simulator.loop import Loop
@@ -44,7 +44,9 @@ def stop_on_signals(loop: Loop) -> None:
 def _settings_there_are() -> str:
     """Knobs and faults, for `serve --help`; `\\b` keeps click from running the lines together."""
     groups = {
-        f"Knobs of {name} (the first value is the default):": make().knobs.described()
+        f"Knobs of {name}, at {', '.join(DOORS[name])} (the first value is the default):": (
+            make().knobs.described()
+        )
         for name, make in MODELS.items()
     }
     groups["Faults (@T: begin in T seconds; +D: for D seconds):"] = [

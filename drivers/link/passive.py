@@ -14,10 +14,8 @@ from drivers.identity import ADAPTERS, Recognition, ieee1284, is_own_serial, rec
 ROOT = Path("/")
 HUB_CLASS = 0x09
 NO_UART = "0"  #: `type` of a ttyS that stands for no hardware (linux/serial_core.h, PORT_UNKNOWN)
-HID_CLASS, KEYBOARD = (
-    0x03,
-    0x01,
-)  #: bInterfaceClass, and bInterfaceProtocol of a boot keyboard (HID 1.11, 4.3)
+HID_CLASS = 0x03  #: bInterfaceClass
+KEYBOARD = 0x01  #: bInterfaceProtocol of a boot keyboard (HID 1.11, 4.3)
 SERIAL_CORE = frozenset({"port", "ctrl"})  #: drivers of the kernel's own layer above the real one
 
 

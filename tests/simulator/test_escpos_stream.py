@@ -130,6 +130,14 @@ def test_an_unknown_command_is_printed_or_swallowed(prints: bool, left: list[byt
     assert [token.data for token in parser.feed(b"\x1da\x0f")] + [t.data for t in parser.feed(b"x")] == left
 
 
+def test_an_unknown_command_too_long_to_be_held_is_swallowed_whole() -> None:
+    parser = EscposStream()
+    parser.unknown, parser.prints_unknown = {"GS v 0"}, False
+    data = b"\x1dv0\x00" + (512).to_bytes(2, "little") + (1024).to_bytes(2, "little") + bytes(512 * 1024)
+    assert len(data) > HELD_BYTES
+    assert parser.feed(data[:HELD_BYTES]) + parser.feed(data[HELD_BYTES:] + b"x") == [Token(None, b"x")]
+
+
 @pytest.mark.parametrize(("prints", "left"), [(True, b"\x7fx"), (False, b"x")])
 def test_a_command_in_no_table_loses_its_first_byte_or_two(prints: bool, left: bytes) -> None:
     parser = EscposStream()

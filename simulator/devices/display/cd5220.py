@@ -91,14 +91,8 @@ class Cd5220Display(Pole):
         self._selected = True
         super().__init__(PoleStream(COMMANDS), Glass(ROWS, COLUMNS), *KNOBS)
 
-    def _start(self) -> None:
-        super()._start()
-        self._initialise()
-
     def _initialise(self) -> None:
-        self.glass.clear()
-        self.glass.mode = "overwrite"
-        self.brightness_pct = 100
+        super()._initialise()
         self._string_mode, self._selected = False, True
 
     def _acts(self) -> Mapping[str, Act]:

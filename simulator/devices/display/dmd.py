@@ -13,7 +13,7 @@ import dataclasses
 from collections.abc import Mapping
 
 from simulator.devices.device import Knob
-from simulator.devices.display.cd5220 import font_length
+from simulator.devices.display.cd5220 import LEVELS_PCT, font_length
 from simulator.devices.display.glass import Glass
 from simulator.devices.display.pole import SHOWS, Act, Pole, nothing
 from simulator.devices.display.pole_stream import Command, PoleStream, Token
@@ -22,7 +22,6 @@ from simulator.devices.usb import CONFIGURED, SUPPLY, Control, Endpoint, Interfa
 
 ROWS, COLUMNS = 2, 20
 SELF_TEST_S = 2.0
-LEVELS_PCT = {1: 20, 2: 40, 3: 60, 4: 100}
 PRINTER, DISPLAY = 1, 2
 
 KNOBS = (
@@ -131,11 +130,6 @@ class DmdDisplay(Pole):
     def _turned(self, knob: str, value: str) -> None:
         if knob == "model":
             self.shape = dataclasses.replace(self.shape, product=value)
-
-    def _initialise(self) -> None:
-        self.glass.clear()
-        self.glass.mode = "overwrite"
-        self.brightness_pct = 100
 
     def power_line(self) -> bool | None:
         """Its DTR, which shows its power, and what `US v` makes of it."""

@@ -68,6 +68,10 @@ class Pole(Small, ABC):
         self._queue.clear()
         self._queued_bytes = 0
         self._busy_until_s = None
+        self._initialise()
+
+    def _initialise(self) -> None:
+        """As after switching on; what waits stays."""
         self.glass.clear()
         self.glass.mode = "overwrite"
         self.brightness_pct = 100
