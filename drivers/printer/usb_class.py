@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from drivers.api import Deadline, Link
+from drivers.belief import NEEDED
 from drivers.identity import ieee1284, is_own_serial, printable
 from drivers.usb_control import Control, controls
 
@@ -18,7 +19,6 @@ PAPER_EMPTY, SELECTED, NOT_ERROR = 0x20, 0x10, 0x08
 RESERVED = 0xFF ^ PAPER_EMPTY ^ SELECTED ^ NOT_ERROR
 
 REPLY_S = 0.2  #: such a request is answered by the printer's USB chip, not by its print engine
-NEEDED = 3  #: so many equal ids in a row are believed
 TRIES = 3  #: so many refusals in a row, and it has none: a TM-U220 with UB-U02III refuses (cups PR 1612)
 
 _IDENTITY: Mapping[str, tuple[str, ...]] = {

@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from drivers.api import Deadline
+from drivers.belief import NEEDED
 from drivers.printer.usb_class import (
-    NEEDED,
     TRIES,
     DeviceId,
     PortStatus,

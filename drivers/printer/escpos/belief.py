@@ -6,9 +6,9 @@ day; three do not within years.
 
 from __future__ import annotations
 
+from drivers.belief import NEEDED
 from drivers.printer.escpos.status import Reading
 
-NEEDED = 3
 ASKED = 1  #: what a reading weighs that was asked for
 PUSHED = 2  #: one that the printer sent of its own accord, in a frame of four checked bytes
 

@@ -9,9 +9,10 @@ import math
 from collections.abc import Callable
 
 from drivers.api import Deadline, Setup
+from drivers.belief import NEEDED
 from drivers.learned import Learned
 from drivers.printer.escpos import status
-from drivers.printer.escpos.belief import ASKED, NEEDED, PUSHED, Belief
+from drivers.printer.escpos.belief import ASKED, PUSHED, Belief
 from drivers.printer.escpos.consts import BLOCK_PROCESS, AsbItem, ErrorCause, Query
 from drivers.printer.escpos.round import FIRST, Round, name
 from drivers.printer.escpos.wire import Asb, Block, Demultiplexer, Event, Noise, StatusByte, arm_asb

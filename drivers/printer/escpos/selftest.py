@@ -7,10 +7,10 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from drivers.api import Deadline, Level, Occasion, Setup, Step
+from drivers.belief import NEEDED
 from drivers.errors import LinkError
 from drivers.printer.drawer import Drawer
 from drivers.printer.escpos import status
-from drivers.printer.escpos.belief import NEEDED
 from drivers.printer.escpos.chores import Completion, Inventory
 from drivers.printer.escpos.consts import Query, Recovery
 from drivers.printer.escpos.conversation import Conversation
