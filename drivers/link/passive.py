@@ -178,12 +178,12 @@ def holders(nodes: list[str], root: Path = ROOT) -> Holders:
         if not process.name.isdigit():
             continue
         try:
-            opened = {str(fd.readlink()) for fd in (process / "fd").iterdir()}
+            opened = {_leads_to(fd) for fd in (process / "fd").iterdir()}
         except PermissionError:
             complete = False
             continue
         except OSError:
-            continue  # the process ended, or closed a file, while it was looked at
+            continue  # the process ended while it was looked at
         for node in wanted & opened:
             found[node].append(Holder(int(process.name), _text(process / "comm") or "?"))
     return Holders({node: tuple(who) for node, who in found.items()}, complete)
@@ -261,6 +261,16 @@ def _link_name(link: Path) -> str | None:
         return link.readlink().name
     except OSError:  # not there, or no link
         return None
+
+
+def _leads_to(fd: Path) -> str:
+    """What a descriptor is of; "" where it was closed meanwhile. Raises PermissionError."""
+    try:
+        return str(fd.readlink())
+    except PermissionError:
+        raise
+    except OSError:
+        return ""
 
 
 def _entries(folder: Path) -> list[Path]:

@@ -76,7 +76,7 @@ class TcpDoor:
             self._peer.send(data)
         except BlockingIOError:
             return  # the host does not read: what it misses is lost
-        except ConnectionError:
+        except OSError:  # also ETIMEDOUT: its machine is gone
             self._drop_peer()
 
     def next_s(self, now_s: float) -> float | None:  # noqa: ARG002
@@ -114,7 +114,7 @@ class TcpDoor:
             data = self._peer.recv(AHEAD_BYTES)
         except BlockingIOError:
             return
-        except ConnectionError:
+        except OSError:
             data = b""
         if not data:
             self._drop_peer()

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import errno
 import socket
 import struct
 import time
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 
 from simulator.doors.door import DoorError
+from simulator.doors.tcp import TcpDoor
+from simulator.loop import Loop
+from simulator.station import Plan, Station
 from tests.simulator.serving import ServedDevice, port_of, served
 
 pytestmark = pytest.mark.system
@@ -115,3 +120,45 @@ def test_a_port_in_use_is_refused(tmp_path: Path) -> None:
         port = taken.getsockname()[1]
         with pytest.raises(DoorError, match="port 0"), served(tmp_path, f"tcp:127.0.0.1:{port}"):
             pass
+
+
+class Vanished(socket.socket):
+    """A peer whose machine is gone, as the kernel tells it once it has tried for long enough."""
+
+    def recv(self, *_: object) -> bytes:
+        raise TimeoutError(errno.ETIMEDOUT, "Connection timed out")
+
+    def send(self, *_: object) -> int:
+        raise TimeoutError(errno.ETIMEDOUT, "Connection timed out")
+
+
+def connected(door: TcpDoor) -> bool:
+    return door._peer is not None
+
+
+@pytest.mark.parametrize("when", ["read", "written"])
+def test_a_peer_whose_machine_is_gone_is_dropped(when: str) -> None:
+    with ExitStack() as stack:
+        loop = Loop()
+        stack.callback(loop.close)
+        station = Station(Plan(model="escpos", doors=("tcp:127.0.0.1:0",)), loop)
+        stack.callback(station.close)
+        station.open()
+        (door,) = (entrance.door for entrance in station._entrances)
+        assert isinstance(door, TcpDoor)
+        port = int(door.address().rpartition(":")[2])
+        till = stack.enter_context(socket.create_connection(("127.0.0.1", port)))
+        while not connected(door):
+            loop.once()
+        assert door._peer
+        door._peer = Vanished(fileno=door._peer.detach())
+        if when == "written":
+            door.put(b"x", time.monotonic())
+        else:
+            till.sendall(b"x")
+            while connected(door):
+                loop.once()
+        assert not connected(door)
+        stack.enter_context(socket.create_connection(("127.0.0.1", port)))
+        while not connected(door):
+            loop.once()

@@ -137,6 +137,12 @@ def test_who_has_a_node_open(tmp_path: Path) -> None:
     assert held.complete
 
 
+def test_a_file_closed_meanwhile_hides_no_other(tmp_path: Path) -> None:
+    machine = counter(tmp_path)
+    machine.process(500, "till", "/dev/ttyUSB0").joinpath("fd/0").write_text("no link, as one that is gone")
+    assert holders(["/dev/ttyUSB0"], tmp_path).by_node["/dev/ttyUSB0"] == (Holder(500, "till"),)
+
+
 def test_processes_of_others_make_the_answer_incomplete(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
