@@ -139,8 +139,12 @@ def test_who_has_a_node_open(tmp_path: Path) -> None:
 
 def test_a_file_closed_meanwhile_hides_no_other(tmp_path: Path) -> None:
     machine = counter(tmp_path)
-    machine.process(500, "till", "/dev/ttyUSB0").joinpath("fd/0").write_text("no link, as one that is gone")
-    assert holders(["/dev/ttyUSB0"], tmp_path).by_node["/dev/ttyUSB0"] == (Holder(500, "till"),)
+    for pid, closed in ((500, "!"), (501, "~")):  # listed before the other one, and after it
+        (machine.process(pid, "till", "/dev/ttyUSB0") / "fd" / closed).mkdir()  # no link can be read there
+    assert holders(["/dev/ttyUSB0"], tmp_path).by_node["/dev/ttyUSB0"] == (
+        Holder(500, "till"),
+        Holder(501, "till"),
+    )
 
 
 def test_processes_of_others_make_the_answer_incomplete(
