@@ -141,13 +141,13 @@ RULES = (
     Rule("of these, the simulator's doors use USB only", "simulator/doors/*", SERIAL_USB, save=("usb",)),
     *(
         Rule(f"{name}: a virtual USB device is sans-IO", f"simulator/doors/usb/{name}.py", IO)
-        for name in ("core", "requests", "descriptors", "wire", "ip_wire")
+        for name in ("core", "requests", "descriptors", "unix_wire", "ip_wire")
     ),
     Rule(
         "the backend goes into a daemon's memory, and brings nothing",
         "simulator/doors/usb/backend.py",
         ("simulator",),
-        save=("simulator.doors.usb.wire",),
+        save=("simulator.doors.usb.unix_wire",),
     ),
     Rule("X packages stay in one file", "*", ("Xlib", "mss"), but=("drivers/screen/x11.py",)),
     Rule(

@@ -22,7 +22,7 @@ import pytest
 import usb.core
 import usb.util
 
-from simulator.doors.usb import wire
+from simulator.doors.usb import unix_wire as wire
 from simulator.doors.usb.backend import make
 from tests.simulator.serving import ServedDevice, served
 

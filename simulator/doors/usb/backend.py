@@ -20,7 +20,7 @@ from typing import Any
 import usb.backend
 import usb.core
 
-from simulator.doors.usb import wire
+from simulator.doors.usb import unix_wire as wire
 
 _GRACE_S = 2.0
 """How much longer than a transfer's own timeout the simulator may take to say so."""

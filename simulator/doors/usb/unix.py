@@ -18,7 +18,7 @@ from pathlib import Path
 
 from simulator.devices.usb import Control, Shape
 from simulator.doors.door import DoorError, Inside
-from simulator.doors.usb import wire
+from simulator.doors.usb import unix_wire as wire
 from simulator.doors.usb.core import IN, Transfer, UsbCore
 from simulator.loop import Loop
 from simulator.sockets import Callers, listen_at
