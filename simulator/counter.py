@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from simulator.devices.usb import has_usb
+from simulator.doors.door import DoorError
 from simulator.loop import Loop
 from simulator.station import Plan, Station
 from simulator.till.till import Till
@@ -39,6 +40,7 @@ poll_s = 2
 # A day in half a minute: customers come quickly here.
 quiet_s = 2
 """
+_OURS = _CONFIG.partition(":")[0]
 _NOBODY_SELLS = """\
 # Nobody sells here, so the payment terminal may be asked.
 maintenance = "24/7"
@@ -111,6 +113,7 @@ class Counter:
         self._loop = loop
         self._places = tuple(places)
         self._stations: list[Station] = []
+        self._owns_config = False
 
     @property
     def config(self) -> Path:
@@ -119,7 +122,7 @@ class Counter:
     def open(self) -> None:
         """Serve every device, then write the configuration; `DoorError`, `ControlError`, `OSError`."""
         self._folder.mkdir(parents=True, exist_ok=True)
-        self.config.unlink(missing_ok=True)
+        self._take_config()
         self._serve(HOST, HOST, f"file:{self._folder / 'host.json'}")
         blocks = []
         for place in self._places:
@@ -133,11 +136,19 @@ class Counter:
         beside.replace(self.config)
 
     def close(self) -> None:
-        self.config.unlink(missing_ok=True)
+        if self._owns_config:
+            self.config.unlink(missing_ok=True)
         if self._till:
             self._till.close()
         for station in self._stations:
             station.close()
+
+    def _take_config(self) -> None:
+        """That of a counter which was here before goes; any other is left alone."""
+        if self.config.exists() and not self.config.read_text("utf-8", "replace").startswith(_OURS):
+            raise DoorError(f"{self.config}: not written by a simulated counter; choose another DIR")
+        self._owns_config = True
+        self.config.unlink(missing_ok=True)
 
     def _serve(self, name: str, model: str, door: str, settings: tuple[str, ...] = ()) -> Station:
         control = control_of(self._folder, name)

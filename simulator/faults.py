@@ -18,6 +18,7 @@ from simulator.devices.device import BadSetting
 QUEUED_FRAMES = 4096
 """What waits in the way out at most; a device with more to say overwrites the oldest."""
 BABBLE_BYTES, BABBLE_S = 8, 0.05
+FLAP_LEAST_S = 0.01
 
 FAULTS = {
     "mute": "what the device says is lost; it still takes what it is sent and does its work",
@@ -85,6 +86,8 @@ def _parse_one(text: str) -> Spec:
     value = _number(text, shape["value"], "value", zero=takes == "probability") if takes else 0.0
     if takes == "probability" and value > 1:
         raise BadSetting(f"fault={text}: a probability lies between 0 and 1")
+    if name == "flap" and value < FLAP_LEAST_S:
+        raise BadSetting(f"fault={text}: a cable takes {FLAP_LEAST_S:g} seconds at least")
     at_s = _number(text, shape["at"], "@T", zero=True) if shape["at"] else 0.0
     lasts_s = _number(text, shape["lasts"], "+D", zero=False) if shape["lasts"] else math.inf
     return Spec(name, value, at_s, lasts_s)

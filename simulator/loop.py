@@ -8,6 +8,9 @@ import time
 from collections.abc import Callable
 from typing import Protocol
 
+LONGEST_S = 3600.0
+"""epoll counts milliseconds in an int: what is further away is waited for in turns."""
+
 
 class Part(Protocol):
     """Something the loop keeps going."""
@@ -61,7 +64,7 @@ class Loop:
         for part in self.parts:
             part.tick(now_s)
         moments = [moment for part in self.parts if (moment := part.next_s(now_s)) is not None]
-        wait_s = max(0.0, min(moments) - time.monotonic()) if moments else None
+        wait_s = min(LONGEST_S, max(0.0, min(moments) - time.monotonic())) if moments else None
         for key, _ in self._selector.select(wait_s):
             # An earlier callback of the same round may have closed this one.
             if callback := self._callbacks.get(key.fd):

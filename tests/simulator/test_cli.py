@@ -127,6 +127,26 @@ def test_a_counter_writes_its_configuration_last_and_leaves_nothing(tmp_path: Pa
     assert list(folder.iterdir()) == []
 
 
+def test_a_counter_leaves_a_configuration_alone_that_is_not_its_own(tmp_path: Path) -> None:
+    config = tmp_path / "tillwatch.toml"
+    config.write_text("config_version = 1\n")
+    refused = subprocess.run(
+        [*SIM, "counter", str(tmp_path)], check=False, capture_output=True, text=True, timeout=START_S
+    )
+    assert (refused.returncode, refused.stdout) == (4, "")
+    assert "choose another DIR" in refused.stderr
+    assert config.read_text() == "config_version = 1\n"
+
+
+def test_a_fault_in_months_is_waited_for(tmp_path: Path) -> None:
+    """Longer than epoll can be told at once."""
+    control = tmp_path / "ctl"
+    with running("serve", "escpos", "--at", "tcp:127.0.0.1:0", "--control", str(control)):
+        until(control.exists)
+        for _ in range(2):  # the second one is answered after the first was waited for
+            assert tell(control, ["fault=unplug@1e9"])["faults"] == ["unplug@1e+09"]
+
+
 def test_a_scenario_is_played_at_a_running_counter(tmp_path: Path) -> None:
     scenario = tmp_path / "scenario.toml"
     scenario.write_text('[[step]]\nat_s = 0.1\ndevice = "receipt"\nset = "paper=end"\nsay = "out"\n', "utf-8")

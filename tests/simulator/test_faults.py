@@ -14,7 +14,7 @@ OK = b"\x12"
 
 BAD_SPECS = (
     *("", "silence", "slow", "mute:1", "slow:fast", "slow:0", "drop:1.5", "drop:-1", "mute@x", "mute+0"),
-    *("mute@1@2", "mute,", "flap:inf", "none,mute"),
+    *("mute@1@2", "mute,", "flap:inf", "flap:1e-9", "none,mute"),
 )
 
 
