@@ -52,8 +52,13 @@ class Kernel:
     busybox: Path
 
 
+EMPTY_INSIDE = ("/tmp", "/run", "/var/tmp")  # noqa: S108 - as the guest's own have to be
+
+
 def missing() -> str | None:
     """Why no guest can be booted here; None where one can."""
+    if any(ROOT.is_relative_to(folder) for folder in EMPTY_INSIDE):
+        return f"{ROOT} is not seen in the guest, which has a {' and a '.join(EMPTY_INSIDE)} of its own"
     if shutil.which(QEMU) is None:
         return f"{QEMU} is not installed: apt-get install qemu-system-x86"
     return None if find_kernel() else "no kernel for the guest: make guest"
